@@ -18,6 +18,7 @@ from heygem_daemon.system import paths
 from heygem_daemon.system.checksum import sha256_of_file
 
 REPLACE_FILE_HINT = "Export or copy the file again and put the new one in the inbox."
+_ACCESS_LIST = "system.posix_acl_access"  # acl(5)
 _NOT_REGULAR = {errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP, errno.EISDIR}
 
 
@@ -77,7 +78,16 @@ def _is_withheld(path: Path) -> bool:
         return False
     groups = {os.getegid(), *os.getgroups()}
     needed = stat.S_IRGRP if status.st_gid in groups else stat.S_IROTH
-    return status.st_uid != os.geteuid() and not status.st_mode & needed
+    is_forbidden = not status.st_mode & needed or _has_access_list(path)
+    return status.st_uid != os.geteuid() and is_forbidden
+
+
+def _has_access_list(path: Path) -> bool:
+    """Whether a file has an access control list, which may forbid what its mode allows."""
+    try:
+        return bool(os.getxattr(path, _ACCESS_LIST, follow_symlinks=False))
+    except OSError:  # there is none, or the file system knows none
+        return False
 
 
 def _open_without_following(path: str, _flags: int) -> int:

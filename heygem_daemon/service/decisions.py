@@ -7,6 +7,9 @@ from heygem_daemon.service.targets import Target
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.requests import Request
 
+NOT_EMPTY = "it is no request, since it is not empty; make a new empty file of that name"
+"""What is said of a file with content whose name is that of a request."""
+
 GRACE_SECONDS = 10.0
 """How long a request to hurry waits for its job: a copy of several files may begin with it."""
 

@@ -16,7 +16,7 @@ from heygem_daemon.service.admission import (
 )
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.devices import build_placement_request
-from heygem_daemon.service.dispatch_parts import DispatchParts, build_parts
+from heygem_daemon.service.dispatch_parts import MAX_ENDED, MAX_FAULTS, DispatchParts, build_parts
 from heygem_daemon.service.gpu_monitor import build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.queue import QueuedJob
@@ -36,9 +36,6 @@ from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor
-
-MAX_FAULTS = 5
-"""How many jobs are tried in one round where the disk or share fails."""
 
 
 class Dispatcher:
@@ -213,16 +210,16 @@ class Dispatcher:
         self._disk_space.begin_round()
         self._memory.begin_round()
         waiting = set(self.faults_of_weights)
-        faults: list[Exception] = []
+        faults, ended = list[Exception](), 0
         for queued in self._queue.due(self._clock.monotonic(), self._load):
             try:
-                self._try_to_start(queued, waiting)
+                ended += self._try_to_start(queued, waiting)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 if is_environment_fault(error) and not _is_users_fault(error, queued.job):
                     faults.append(error)
                 else:
                     self._set_aside(queued, error)
-            if len(faults) == MAX_FAULTS:
+            if len(faults) == MAX_FAULTS or ended == MAX_ENDED:
                 break
         is_running, jobs = bool(self.attempts.running), self._queue.jobs
         self._disk_space.end_round(jobs, is_running=is_running)
@@ -232,15 +229,16 @@ class Dispatcher:
         if faults:
             raise faults[0]
 
-    def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> None:
-        """Start a job if it can be started now. ``waiting``: the engines whose jobs cannot, since
-        there is no device or no memory for them."""
+    def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> bool:
+        """Start a job if it can be started now, or end it if it never can; return whether it ended.
+        ``waiting``: the engines whose jobs cannot, since there is no device or memory for them."""
         engine = queued.job.journal.options.engine
         if engine in waiting:
             if queued.waits_for != "disk" or not self._waits_for_disk_space(queued):
                 self._record_wait(queued)
         elif self._end_unstartable(queued.job) or self._end_too_large(queued.job):
             self._queue.remove(queued)
+            return True
         elif (reason := self._rest.reason_in(queued.folder)) is not None:
             self._queue.set_reason(queued, reason, "hours")
         elif not self._waits_for_disk_space(queued):
@@ -250,6 +248,7 @@ class Dispatcher:
                 self._record_wait(queued)
             else:
                 self._submit(queued, choice)
+        return False
 
     def _may_start(self, queued: QueuedJob) -> bool:
         """Return whether the active hours let a job start."""

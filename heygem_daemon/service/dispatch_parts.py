@@ -22,6 +22,12 @@ from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor
 
+MAX_FAULTS = 5
+"""How many jobs are tried in one round where the disk or share fails."""
+
+MAX_ENDED = 50
+"""How many jobs that cannot start are failed in one round: each takes as long as several files."""
+
 
 @dataclass(frozen=True, slots=True)
 class DispatchParts:

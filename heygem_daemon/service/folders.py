@@ -18,6 +18,7 @@ from heygem_daemon.spool.batch.roster import (
     find_excess,
     find_mixture_problem,
     format_names,
+    scan_limit,
     with_contents,
 )
 from heygem_daemon.spool.files import is_folder
@@ -197,7 +198,7 @@ class FolderIntake:
     def _scan_folder(self, name: str, marker_owner: int | None, now: float) -> FolderView | None:
         folder = self._inbox / name
         try:
-            snapshot = scan(folder)
+            snapshot = scan(folder, limit=scan_limit(self._max_members))
         except SpoolUnavailable as fault:
             if not is_folder(folder):
                 return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
 from heygem_daemon.spool.formats import media_kind, unreadable_format
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.inbox import MAX_ENTRIES, FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import is_sidecar, printable
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.request_names import is_request, request_meant
@@ -76,6 +76,8 @@ def find_inbox_notices(
     ``unexamined``: the settled files that are being examined; ``heeds_requests``: whether requests
     are carried out.
     """
+    if snapshot.left_out:
+        yield InboxNotice("inbox", crowded_reason(), True)
     yield from _waiting_notices(settling, pairing)
     for entry in pairing.thumbnails:
         yield InboxNotice(printable(entry.path.name), THUMBNAIL, waits_for=None)
@@ -96,6 +98,15 @@ def told_of_folder(notice: InboxNotice) -> InboxNotice:
     if not is_request(notice.name):
         return notice
     return InboxNotice(notice.name, REQUEST_FOLDER, True)
+
+
+def crowded_reason() -> str:
+    """Return what is said of an inbox with more names than a scan takes in. It gives no number, so
+    that it is logged once."""
+    return (
+        f"holds more than {MAX_ENTRIES} names: only a part of them is looked at, of each owner in"
+        " turn, and new files are found late. Delete what nobody needs"
+    )
 
 
 def no_request_reason(meant: str) -> str:

@@ -16,7 +16,7 @@ from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
-from heygem_daemon.service.decisions import Answer, decide_cancel, decide_hurry
+from heygem_daemon.service.decisions import NOT_EMPTY, Answer, decide_cancel, decide_hurry
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
@@ -169,6 +169,9 @@ class Steering:
     ) -> Answer | None:
         """Return what became of a request; None: it is not carried out yet."""
         request, has_acted = asked.found.request, asked.has_acted
+        if request.has_content:
+            asked.waits_for = NOT_EMPTY
+            return None
         found, seconds = targets.of(request, self._trusted), now - asked.seen_at
         if request.verb in ("retry", "remove"):
             return self._act_on_ended(asked, found, seconds, settings.settle_seconds)

@@ -9,6 +9,7 @@ from pathlib import Path
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.finished import delete_member, find_published_member
+from heygem_daemon.spool.batch.shared_files import SharedMedia
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.finished import delete_finished, inputs_to_retry, take_back
 from heygem_daemon.spool.job import Journal
@@ -74,7 +75,7 @@ def retry_ended(
         return _retry_members(layout, batches, found, asked, options)
     folder = layout.processing / record.id
     if not is_folder(folder):  # otherwise a retry was interrupted, and has some of the inputs
-        _check_inputs(layout, record)
+        _check_inputs(layout, record, SharedMedia(layout))
     journal = _returned(record.journal, options)
     files.make_folder(folder, CLOSED_MODE)
     save_journal(files, folder, journal)
@@ -97,8 +98,9 @@ def _retry_members(
     members = [each for each in found if isinstance(each, JobRecord)]
     if (resumed := batches.resume_retry(members)) is not None:
         return resumed
+    shared = SharedMedia(layout)
     for each in members:
-        _check_inputs(layout, each)
+        _check_inputs(layout, each, shared)
     is_alone = fold(asked) == fold(members[-1].title)
     return batches.retry(members, options, is_alone=is_alone)
 
@@ -148,14 +150,21 @@ def _failed_of_name(layout: SpoolLayout, name: str) -> list[JobRecord]:
     return found if found and found[-1].journal.member else found[-1:]
 
 
-def _check_inputs(layout: SpoolLayout, record: JobRecord) -> None:
+def _check_inputs(layout: SpoolLayout, record: JobRecord, shared: SharedMedia) -> None:
     """Raise BadInput if the input files for another attempt are missing, or are not those that the
-    job had."""
+    job had. What a failed member shares with others may be with its batch instead."""
     own = {path.name for path in inputs_to_retry(layout, record)}
     names = [name for name in record.journal.input_names.values() if name not in own]
     changed = [name for name in names if paths.exists(record.folder(layout) / name)]
     media = (record.journal.audio_name, record.journal.video_name)
     missing = [name for name in names if name not in changed and name in media]
+    if missing and shared.is_in_use(record.journal):
+        raise BadInput(
+            f"{' and '.join(map(printable, missing))} of {printable(record.title)} is used by other"
+            " members of its batch.",
+            "Try again when the batch has ended.",
+        )
+    missing = [name for name in missing if shared.find(record.journal, name) is None]
     remedy = "Drop both files into the inbox again."
     if changed:
         raise BadInput(

@@ -31,6 +31,12 @@ GONE_ERRNOS = IN_THE_WAY_ERRNOS | {errno.ENOENT}
 place or in its way."""
 
 
+FILE_MODE = 0o644
+"""Permissions of the daemon's own files, less the umask: others may read them, not change them."""
+
+_WRITABLE_BY_OTHERS = 0o022
+
+
 class FileOperations:
     """The file operations of a spool.
 
@@ -47,7 +53,7 @@ class FileOperations:
 
         ``path`` is in a folder that only the daemon writes to.
         """
-        paths.write(path, data, temporary_name=f".{path.name}.part", durable=True)
+        paths.write(path, data, temporary_name=f".{path.name}.part", durable=True, mode=FILE_MODE)
 
     def append_line(self, path: Path, line: bytes) -> None:
         """Append ``line`` and a line feed to our own file, which is made if it is not there. What
@@ -103,6 +109,12 @@ class FileOperations:
         else stays as it is."""
         if paths.lstat(path).st_uid == os.geteuid():
             paths.change_mode(path, 0o600)
+
+    def protect(self, path: Path) -> None:
+        """Take the right to write from all others, for one of the daemon's own files."""
+        status = paths.lstat(path)
+        if status.st_uid == os.geteuid() and status.st_mode & _WRITABLE_BY_OTHERS:
+            paths.change_mode(path, stat.S_IMODE(status.st_mode) & ~_WRITABLE_BY_OTHERS)
 
     def copy(self, source: Path, target: Path) -> None:
         """Copy a file durably; it appears as a whole. ``target`` is in a folder that only the
@@ -228,7 +240,7 @@ def _copy(source: Path, target: Path) -> None:
     draft = target.with_name(f".{target.name}.part")
     with contextlib.suppress(FileNotFoundError):
         paths.remove_file(draft)
-    handle = paths.open_file(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    handle = paths.open_file(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     with os.fdopen(handle, "wb") as copy, paths.reader(source) as original:
         shutil.copyfileobj(original, copy, 1 << 20)
         copy.flush()

@@ -7,9 +7,11 @@ import signal
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
+from heygem_daemon.spool.crowd import Crowd, first_of_each
 from heygem_daemon.spool.deciders import dropped_by
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.formats import MediaKind, media_kind
@@ -21,6 +23,13 @@ from heygem_daemon.spool.names import (
     is_unfinished,
 )
 from heygem_daemon.system import paths
+
+MAX_ENTRIES = 100_000
+"""How many names a scan takes in at most. More would take minutes and gigabytes."""
+
+SAMPLED = 20_000
+"""How many of the others it examines besides, chosen at random: so it finds each in the end,
+whatever the order in which the folder lists them."""
 
 _HELD_ERRNOS = {errno.EBUSY, errno.EACCES, errno.EPERM, errno.ETXTBSY, errno.EAGAIN}
 
@@ -77,6 +86,8 @@ class FolderSnapshot:
     root's. The owner of a marker ``.ready`` has the name ``""``."""
     owner: int | None = field(default=None, compare=False)
     """User id of the folder's owner; None: not known."""
+    left_out: int = field(default=0, compare=False)
+    """How many names are not taken in, since there are too many."""
 
     @property
     def content(self) -> frozenset[object]:
@@ -87,15 +98,20 @@ class FolderSnapshot:
     def entry_count(self) -> int:
         """How many names it holds, about."""
         parts = (self.entries, self.sidecars, self.folders, self.unsupported_files)
-        return sum(map(len, (*parts, self.ready_names, self.unfinished, self.faulty)))
+        named = sum(map(len, (*parts, self.ready_names, self.unfinished, self.faulty)))
+        return named + self.left_out
 
 
 def scan(
     inbox: Path,
     previous: FolderSnapshot | None = None,
     on_fault: Callable[[str, Exception], object] | None = None,
+    limit: int = MAX_ENTRIES,
 ) -> FolderSnapshot:
     """List the top level of ``inbox``. Files are not opened, and links are not followed.
+
+    Of more than ``limit`` names it takes in those that it knows, the first ones listed, and some at
+    random; of the files, those of each owner that came first.
 
     Entries of the ``previous`` snapshot are reused if their files have not changed. That makes the
     scan of thousands of waiting files cheap. ``on_fault`` is called with the name of an entry and
@@ -106,7 +122,8 @@ def scan(
     found = _Found(inbox, previous)
     with translate_os_errors(inbox), paths.listing(inbox) as items:
         found.owner = paths.lstat(inbox).st_uid
-        for item in items:
+        crowd = Crowd(found.known, max(0, limit - len(found.known)), SAMPLED)
+        for item in chain(filter(crowd.admits, items), crowd.sample):
             try:
                 found.add(item)
             except Exception as error:
@@ -114,7 +131,29 @@ def scan(
                     raise
                 found.faulty.append(item.name)
                 on_fault(item.name, error)
-    return found.snapshot()
+    snapshot = found.snapshot()
+    is_crowded = crowd.left_out or snapshot.entry_count > limit + SAMPLED
+    return _cut(snapshot, limit, crowd.left_out) if is_crowded else snapshot
+
+
+def _cut(snapshot: FolderSnapshot, limit: int, left_out: int) -> FolderSnapshot:
+    """Return a scan with at most ``limit`` files, those of each owner that came first."""
+    kept = first_of_each(
+        [*snapshot.entries, *snapshot.sidecars],
+        lambda entry: entry.owner,
+        lambda entry: (entry.ctime_ns, entry.path.name),
+        limit,
+    )
+    entries = tuple(entry for entry in snapshot.entries if entry in kept)
+    sidecars = tuple(entry for entry in snapshot.sidecars if entry in kept)
+    cut = len(snapshot.entries) + len(snapshot.sidecars) - len(kept)
+    return replace(
+        snapshot,
+        entries=entries,
+        sidecars=sidecars,
+        folders=snapshot.folders[: limit // 2],
+        left_out=left_out + cut,
+    )
 
 
 class _Found:
@@ -124,6 +163,8 @@ class _Found:
         self._inbox = inbox
         earlier = (*previous.entries, *previous.sidecars) if previous else ()
         self._earlier = {entry.path.name: entry for entry in earlier}
+        self.known = self._earlier.keys() | (previous.folders if previous else ())
+        """The names that a scan takes in, however many there are."""
         self._entries: list[FileEntry] = []
         self._sidecars: list[FileEntry] = []
         self._ready: dict[str, int] = {}

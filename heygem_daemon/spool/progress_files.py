@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.files import FILE_MODE, FileOperations, is_folder
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.job import FileName, FrozenModel, Job
 from heygem_daemon.spool.layout import SpoolLayout, names_in
@@ -188,7 +188,7 @@ class ProgressFiles:
 
     def _write(self, draft: Path, text: str) -> None:
         """Write a text into the draft, which keeps its inode if it is there."""
-        handle = paths.open_file(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        handle = paths.open_file(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode())
 

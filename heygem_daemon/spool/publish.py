@@ -195,7 +195,8 @@ def _stage_outputs(files: FileOperations, stage: Path, outputs: Outputs) -> None
     video_suffix = suffix_of_result(outputs.result)
     for source, suffix in ((outputs.strip, ".png"), (outputs.result, video_suffix)):
         if source is not None and _is_waiting(source):
-            files.move_across(source, stage / (_STAGED_STEM + suffix))
+            files.move_across(source, staged := stage / (_STAGED_STEM + suffix))
+            files.protect(staged)
     paths.sync_file(stage / (_STAGED_STEM + video_suffix))
 
 

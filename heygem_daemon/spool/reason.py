@@ -81,6 +81,12 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
         yield f"  {format_time(each.at)} {trouble}"
     yield ""
     yield translate("The input files lie in this folder. Drop a corrected pair into the inbox.")
+    if journal.member is not None and journal.member.of > 1:
+        yield translate(
+            "What is not here is used by other members, too, and lies in done/{batch}/inputs when"
+            " all have ended.",
+            batch=journal.member.batch,
+        )
     yield translate(
         "To try these again, drop an empty file there: {name}.retry",
         name=_request_name(journal, title),

@@ -18,6 +18,9 @@ from heygem_daemon.spool.request_names import Verb
 MAX_REQUEST_BYTES = 4096
 """A longer file is no request: it is left alone. The same as for a sidecar."""
 
+MAX_EMPTY_BYTES = 3
+"""Up to so many bytes a file counts as empty: a line feed, or what editors write at the start."""
+
 T = TypeVar("T")
 
 
@@ -45,6 +48,13 @@ class Request:
 
     size: int = 0
     """Bytes of options that come with it; 0: none."""
+
+    @property
+    def has_content(self) -> bool:
+        """Whether it holds what no request of its kind does. Then it is none: a request to cancel
+        is made empty, but anybody may move a user's sidecar to that name, as that user's file."""
+        is_file_of_user = self.folder is not None and self.verb != "retry"
+        return is_file_of_user and self.size > MAX_EMPTY_BYTES
 
     @property
     def full_name(self) -> str:

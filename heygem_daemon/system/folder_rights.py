@@ -36,10 +36,23 @@ def close_folder(path: Path) -> bool:
 
 def open_to_others(handle: int) -> None:
     """Give an open folder of this user the permissions of a new one: everything that the umask
-    leaves."""
+    leaves; and the sticky bit where the folder around it has that."""
     status = os.fstat(handle)
     if status.st_uid == os.geteuid():
-        os.fchmod(handle, _special_bits(status) | (_ALL & ~read_umask()))
+        parent = os.stat("..", dir_fd=handle).st_mode
+        mode = _special_bits(status) | (_ALL & ~read_umask())
+        os.fchmod(handle, mode | (parent & stat.S_ISVTX))
+
+
+def inherit_sticky_bit(path: Path, parent: Path) -> None:
+    """Give a folder of this user the sticky bit if ``parent``, where it is about to be moved, has
+    that: with it, only who owns a file there may rename or delete it."""
+    if paths.lstat(parent).st_mode & stat.S_ISVTX:
+        handle = paths.open_folder(path, listed=True)
+        try:
+            os.fchmod(handle, stat.S_IMODE(os.fstat(handle).st_mode) | stat.S_ISVTX)
+        finally:
+            os.close(handle)
 
 
 def is_closed(status: os.stat_result) -> bool:

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import struct
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -332,3 +333,21 @@ def test_a_file_that_its_owner_forbids_is_bad_input(tmp_path: Path) -> None:
     others.chmod(0)
     with without_rights(), pytest.raises(BadInput, match=r"others\.wav cannot be read: its owner"):
         open_regular(others)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+def test_a_file_whose_access_list_forbids_its_reading_is_refused(tmp_path: Path) -> None:
+    """Its mode says that everybody may read it."""
+    path = tmp_path / "talk.wav"
+    path.write_bytes(b"x")
+    no_one, daemon = 0xFFFFFFFF, os.geteuid()
+    rights = [(1, 6, no_one), (2, 0, daemon), (4, 4, no_one), (16, 6, no_one), (32, 4, no_one)]
+    entries = b"".join(struct.pack("<HHI", *each) for each in rights)
+    try:
+        os.setxattr(path, "system.posix_acl_access", struct.pack("<I", 2) + entries)
+    except OSError as error:
+        pytest.skip(f"the file system has no access control lists: {error}")
+    path.chmod(0o644)
+    os.chown(path, 70_003, 70_003)
+    with without_rights(), pytest.raises(BadInput, match="its owner's permissions forbid it"):
+        open_regular(path)

@@ -7,13 +7,14 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Refused, Render
-from heygem_daemon.service import zip_writer
+from heygem_daemon.service import dispatch, zip_writer
 from heygem_daemon.service.loop import Service
 from heygem_daemon.system.disk_space import read_disk_space
 from tests.fakes.executor import Messages, keep_running, rendered
@@ -313,3 +314,19 @@ def test_an_unreadable_folder_holds_up_nobody(harness: ServiceHarness) -> None:
     folder.chmod(0o755)
     assert "other.mp4" in harness.outbox()
     assert harness.logged("cannot be read") == 1
+
+
+def test_a_round_ends_a_limited_number_of_members_that_are_refused(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "MAX_ENDED", 5)
+    names = [f"{number}.mp4" for number in range(23)]
+    folder = harness.drop_batch("show", "talk.wav", *names)
+    (folder / "job.toml").write_text("nonsense = 1\n")
+    (harness.spool.inbox / "show.ready").touch()
+    service, failed, counts = harness.service(), harness.spool.failed / "show", [0]
+    while counts[-1] < len(names) and len(counts) < 1000:
+        harness.run_rounds(service, 0.25)
+        counts.append(len(list(failed.iterdir())) if failed.is_dir() else 0)
+    assert counts[-1] == len(names)
+    assert max(after - before for before, after in pairwise(counts)) == 5

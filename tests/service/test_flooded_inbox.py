@@ -158,9 +158,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The folders that were looked into."""
     looked: list[str] = []
 
-    def scan(folder: Path) -> FolderSnapshot:
+    def scan(folder: Path, limit: int) -> FolderSnapshot:
         looked.append(folder.name)
-        return inbox.scan(folder)
+        return inbox.scan(folder, limit=limit)
 
     monkeypatch.setattr(folders, "scan", scan)
     return looked

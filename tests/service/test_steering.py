@@ -566,3 +566,17 @@ def test_what_a_command_asked_while_no_daemon_ran_counts_at_the_next_start(
     harness.run_rounds(harness.service(), 12.0)
     (started,) = harness.executor.submitted
     assert Path(started.audio).read_bytes() == b"c.wav"
+
+
+@pytest.mark.parametrize("verb", ["cancel", "hurry", "remove"])
+def test_a_sidecar_that_somebody_moved_to_the_name_of_a_request_is_none(
+    harness: ServiceHarness, verb: str
+) -> None:
+    """A move keeps the owner: it looks as if she had asked for it herself."""
+    service = start(harness, "a", "b")
+    (harness.spool.inbox / f"b.{verb}").write_text('face = "left"\n')
+    (harness.spool.inbox / "c.cancel").write_bytes(b"\xef\xbb\xbf")
+    harness.run_rounds(service, 20.0)
+    assert (harness.failed(), inbox(harness)) == ([], [f"b.{verb}"])
+    assert requests(harness)[f"b.{verb}"].startswith("it is no request, since it is not empty")
+    assert requests(harness)["c.cancel"].startswith("no job c of the same owner")

@@ -21,7 +21,7 @@ from heygem_daemon.spool.batch.made_again import plan_retry, withheld_inputs
 from heygem_daemon.spool.batch.public_folders import ensure_failed_folder, ensure_outbox_folder
 from heygem_daemon.spool.batch.returning import return_batch
 from heygem_daemon.spool.files import FileOperations, is_folder
-from heygem_daemon.spool.finished import take_back
+from heygem_daemon.spool.finished import inputs_to_retry, take_back
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Journal, new_id
 from heygem_daemon.spool.layout import (
@@ -231,6 +231,7 @@ class Batches:
                 folder=members[0].journal.folder,
                 claimed_at=now,
                 outcome="returned",
+                keeps_names=len(members) > 1 and any(map(self._lacks_media, members)),
             )
             batch = self._begin_retry(journal, options)
             self._files.make_folder(batch.retried_folder)
@@ -242,6 +243,11 @@ class Batches:
                 if options is not None and is_alone and record.journal.sidecar_name:
                     self._files.remove_file(folder / record.journal.sidecar_name)
             return return_batch(self._place(journal.folder), self._files, batch)
+
+    def _lacks_media(self, record: JobRecord) -> bool:
+        """Return whether a media file of a failed member has stayed with its batch."""
+        media = {record.journal.audio_name, record.journal.video_name}
+        return media > {path.name for path in inputs_to_retry(self._layout, record)} & media
 
     def make_again(self, record: BatchRecord, asked: str, options: Path | None = None) -> str:
         """Return the inputs of published members to the inbox as a folder: of all, or of the one

@@ -22,7 +22,9 @@ from heygem_daemon.spool.batch.roster import (
     Roster,
     RosterProblem,
     build_roster,
+    find_excess,
     find_mixture_problem,
+    scan_limit,
     with_contents,
 )
 from heygem_daemon.spool.claim import (
@@ -145,7 +147,10 @@ def _find_roster(
     is looked up now: nobody but the daemon can add to the folder any more, or exchange a file."""
     if not is_folder(batch.inputs):
         return RosterProblem("is not a folder any more")
-    snapshot, _ = split_foreign_sidecars(scan(batch.inputs), deciders())
+    found = scan(batch.inputs, limit=scan_limit(max_members))
+    if max_members is not None and (problem := find_excess(found, max_members)) is not None:
+        return problem
+    snapshot, _ = split_foreign_sidecars(found, deciders())
     if (problem := find_mixture_problem(snapshot, trusted_users())) is not None:
         return problem
     own = {

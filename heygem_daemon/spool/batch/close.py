@@ -25,7 +25,7 @@ from heygem_daemon.spool.batch.returning import restore_media_names
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.claimed_folders import release_folder
-from heygem_daemon.spool.files import GONE_ERRNOS, FileOperations, is_file, is_unchanged
+from heygem_daemon.spool.files import FILE_MODE, GONE_ERRNOS, FileOperations, is_file, is_unchanged
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.job import FileIdentity, Journal, PublishedFile
 from heygem_daemon.spool.layout import SpoolLayout, names_in
@@ -183,7 +183,7 @@ def write_zip(
     existing ``target`` is overwritten, and is complete only when the function returns. Raises
     Interrupted if ``should_stop`` returns True between two blocks, and OSError.
     """
-    handle = paths.open_file(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    handle = paths.open_file(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, FILE_MODE)
     with os.fdopen(handle, "wb") as out:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             missing = [

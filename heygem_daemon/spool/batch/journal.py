@@ -138,6 +138,9 @@ class BatchJournal(FrozenModel):
     """The ZIP; empty if no member was published."""
     missing: tuple[str, ...] = ()
     """Names of results that somebody removed from the outbox before the ZIP was made."""
+    keeps_names: bool = False
+    """Whether the failed members that a retry returns keep the users' names of their files: one
+    that they share is there once."""
     retry_of: FileName | None = None
     """The id of the finished batch whose inputs a retry takes back, those of ``members``; None: it
     is no such retry."""

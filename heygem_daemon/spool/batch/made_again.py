@@ -16,7 +16,7 @@ from heygem_daemon.spool.batch.journal import (
     save_batch,
 )
 from heygem_daemon.spool.batch.roster import format_names
-from heygem_daemon.spool.batch.shared_files import move_or_link
+from heygem_daemon.spool.batch.shared_files import move_or_link, move_or_share
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.formats import extension_as
 from heygem_daemon.spool.job import Journal, new_id
@@ -83,7 +83,7 @@ def _take_back(
     for name in _media_names(journal.members):
         users = len([*record.journal.members_using(name)]), len([*journal.members_using(name)])
         if _is_unchanged(layout, record, name):
-            move_or_link(files, inputs / name, batch.inputs / returned[name], users[0] > users[1])
+            move_or_share(files, inputs / name, batch.inputs / returned[name], users[0] > users[1])
     if not _is_own_folder(layout, record, inputs):
         return
     for member in () if has_options and len(journal.members) == 1 else journal.members:
@@ -93,7 +93,7 @@ def _take_back(
     if journal.common is not None and is_file(inputs / journal.common):
         is_shared = len(journal.members) < len(record.journal.members)
         target = batch.inputs / COMMON_SIDECAR
-        move_or_link(files, inputs / journal.common, target, is_shared)
+        move_or_share(files, inputs / journal.common, target, is_shared)
 
 
 def withheld_inputs(record: BatchRecord, error: OSError) -> BadInput:

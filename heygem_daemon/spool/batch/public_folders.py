@@ -18,6 +18,7 @@ from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, names_in
 from heygem_daemon.spool.names import free_name, safe_name
 from heygem_daemon.system import paths
+from heygem_daemon.system.folder_rights import inherit_sticky_bit
 
 _OUTBOX_DRAFT = "new-outbox"
 _FAILED_DRAFT = "new-failed"
@@ -54,6 +55,7 @@ def ensure_outbox_folder(layout: SpoolLayout, files: FileOperations, batch: Batc
         if _is_own(folder, batch.journal.outbox_folder):
             return batch
         batch = draft_outbox_folder(files, batch)
+    inherit_sticky_bit(draft, layout.outbox)
     identity = OwnFolder.of(paths.lstat(draft))
     names = names_to_try(safe_name(batch.journal.folder_name), lambda: _taken_names(layout))
     for name in chain([batch.journal.name], names):
@@ -74,6 +76,7 @@ def ensure_failed_folder(layout: SpoolLayout, files: FileOperations, batch: Batc
         if known is not None and _is_own(layout.failed / known, journal.failed_folder):
             return batch
         files.make_folder(draft)
+    inherit_sticky_bit(draft, layout.failed)
     identity = OwnFolder.of(paths.lstat(draft))
     names: Iterable[str] = names_to_try(journal.name, lambda: names_in(layout.failed))
     for name in chain([journal.failed_name] if journal.failed_name else [], names):

@@ -1,7 +1,10 @@
 """Returns batches to the inbox, each with one rename."""
 
+import os
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 from heygem_daemon.spool.batch.journal import (
     BATCH_FILE,
@@ -12,11 +15,12 @@ from heygem_daemon.spool.batch.journal import (
 )
 from heygem_daemon.spool.batch.made_again import returned_names, take_back_inputs
 from heygem_daemon.spool.batch.public_folders import discard_drafts
+from heygem_daemon.spool.batch.shared_files import SharedMedia
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.finished import take_back
 from heygem_daemon.spool.free_names import names_to_try
-from heygem_daemon.spool.job import JOURNAL_FILE
+from heygem_daemon.spool.job import JOURNAL_FILE, Journal
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
 from heygem_daemon.spool.names import fold, free_name, safe_name
 from heygem_daemon.spool.reason import REASON_FILE
@@ -55,8 +59,10 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
 
 def _gather_retried_members(layout: SpoolLayout, files: FileOperations, batch: Batch) -> None:
     """Move members that were taken from failed/ for a retry into the batch's folder, each as a pair
-    of files with the member's name."""
-    for folder in folders_in(batch.retried_folder) if is_folder(batch.retried_folder) else ():
+    of files with the member's name, or with the users' names."""
+    folders = list(folders_in(batch.retried_folder)) if is_folder(batch.retried_folder) else []
+    shared = SharedMedia(layout)
+    for folder in folders:
         journal = load_journal(folder)
         files.remove_file(folder / f".{JOURNAL_FILE}.part")
         if journal is None:
@@ -66,14 +72,29 @@ def _gather_retried_members(layout: SpoolLayout, files: FileOperations, batch: B
             take_back(layout, files, record, folder)
         if not is_folder(batch.inputs):
             files.make_folder(batch.inputs)
-        for name, returned in returned_names(journal).items():
+        for name, returned in _names_of_retried(batch, journal).items():
             target = batch.inputs / returned
             if is_file(folder / name) and not paths.exists(target):
                 files.move(folder / name, target)
+            elif is_file(folder / name) and _is_same_file(folder / name, target):
+                files.remove_file(folder / name)
+            elif not paths.exists(target) and (batch.journal.keeps_names or len(folders) == 1):
+                with suppress(PermissionError):  # withheld by its owner, who will miss it
+                    shared.take(files, journal, name, target, len(folders))
         for name in (COMMON_SIDECAR, REASON_FILE, JOURNAL_FILE):
             files.remove_file(folder / name)
         files.remove_empty(folder)
     files.remove_empty(batch.retried_folder)
+
+
+def _names_of_retried(batch: Batch, journal: Journal) -> dict[str, str]:
+    """Return the name in the inbox of each input of a retried member, by its present name."""
+    names = returned_names(journal)
+    return {name: name for name in names} if batch.journal.keeps_names else names
+
+
+def _is_same_file(path: Path, other: Path) -> bool:
+    return os.path.samestat(paths.lstat(path), paths.lstat(other))
 
 
 def restore_media_names(files: FileOperations, batch: Batch) -> None:

@@ -1,5 +1,6 @@
 """Finds the members of a batch from the files in its folder. Pure."""
 
+import sys
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from heygem_daemon.spool.batch.journal import (
     is_common_sidecar,
 )
 from heygem_daemon.spool.formats import is_photograph
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.inbox import MAX_ENTRIES, FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import (
     fold,
     free_name,
@@ -72,6 +73,12 @@ def find_excess(snapshot: FolderSnapshot, max_members: int) -> RosterProblem | N
             " others"
         )
     return None
+
+
+def scan_limit(max_members: int | None) -> int:
+    """Return how many names a scan of a batch's folder takes in at most; None: the number of its
+    members has no limit."""
+    return sys.maxsize if max_members is None else max(MAX_ENTRIES, FILES_A_MEMBER * max_members)
 
 
 def with_contents(snapshot: FolderSnapshot, find: FindContent) -> FolderSnapshot:

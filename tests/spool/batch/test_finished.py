@@ -328,30 +328,106 @@ def refuse_links(self: FileOperations, source: Path, target: Path) -> None:
     raise OSError(1, "Operation not permitted", str(source))
 
 
-def test_a_shared_file_that_nobody_may_link_is_copied(
+def refuse_copies(self: FileOperations, source: Path, target: Path) -> None:
+    raise AssertionError(f"{source.name} is copied in the main loop")
+
+
+@pytest.fixture
+def unlinkable(
     spool: Spool, fill: Fill, work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As Linux refuses it for files of other users (fs.protected_hardlinks)."""
+) -> Callable[..., Batch]:
+    """Close a batch whose files nobody may link, as Linux refuses it for files of other users
+    (fs.protected_hardlinks)."""
     monkeypatch.setattr(FileOperations, "link", refuse_links)
-    batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
-    closed = work(spool, batch)
-    assert names(spool.failed / "show" / "bad") == ["bad.mp4", "job.json", "reason.txt", "t.wav"]
-    assert (closed.inputs / "t.wav").exists()
+
+    def closed(*names: str) -> Batch:
+        with monkeypatch.context() as patched:
+            patched.setattr(FileOperations, "copy", refuse_copies)
+            return work(spool, spool.batches.claim(fill(spool, "show", "t.wav", *names)))
+
+    return closed
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 20])
+def test_a_shared_file_that_nobody_may_link_stays_with_the_batch_until_a_retry(
+    spool: Spool,
+    unlinkable: Callable[..., Batch],
+    tree: Tree,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+) -> None:
+    """A file up to the limit is then copied; a longer one is moved, and the next one misses it."""
+    monkeypatch.setattr(shared_files, "MAX_COPIED_BYTES", limit)
+    closed = unlinkable("1.mp4", "bad.mp4", "bad2.mp4")
+    for name in ("bad", "bad2"):
+        folder = spool.failed / "show" / name
+        assert names(folder) == [f"{name}.mp4", "job.json", "reason.txt"]
+        assert "What is not here is used by other members" in (folder / "reason.txt").read_text()
     assert spool.retry("show/bad") == "show"
     assert names(spool.inbox / "show") == ["bad.mp4", "bad.wav"]
+    assert tree(spool)["inbox/show/bad.wav"] == b"content of t.wav"
+    assert (closed.inputs / "t.wav").exists() == (limit > 0)
+    if limit == 0:
+        with pytest.raises(BadInput, match=r"t\.wav is missing"):
+            spool.retry("show/bad2")
+    else:
+        spool.retry("show/bad2")
+    assert names(spool.processing) == []
 
 
-def test_a_large_shared_file_that_nobody_may_link_stays_and_the_retry_says_so(
-    spool: Spool, fill: Fill, work: Work, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("others", [(), ("1.mp4",)])
+def test_members_that_share_a_file_are_retried_with_it_once(
+    spool: Spool, unlinkable: Callable[..., Batch], fill: Fill, work: Work, others: tuple[str, ...]
+) -> None:
+    closed = unlinkable(*others, "bad1.mp4", "bad2.mp4", "bad3.mp4")
+    assert spool.retry("show") == "show"
+    assert names(spool.inbox / "show") == ["bad1.mp4", "bad2.mp4", "bad3.mp4", "t.wav"]
+    assert (closed.inputs / "t.wav").exists() == bool(others)
+    assert names(spool.processing) == []
+    again = spool.batches.claim(spool.inbox / "show")
+    assert [each.name for each in again.journal.members] == ["bad1", "bad2", "bad3"]
+
+
+def test_a_shared_file_is_not_taken_from_a_batch_that_is_under_way(
+    spool: Spool, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FileOperations, "link", refuse_links)
-    monkeypatch.setattr(shared_files, "MAX_COPIED_BYTES", 0)
     batch = spool.batches.claim(fill(spool, "show", "t.wav", "1.mp4", "bad.mp4"))
-    closed = work(spool, batch)
-    assert names(spool.failed / "show" / "bad") == ["bad.mp4", "job.json", "reason.txt"]
-    assert (closed.inputs / "t.wav").exists()
-    with pytest.raises(BadInput, match=r"t\.wav is missing"):
+    spool.fail(spool.batches.pending_jobs(batch)[1], "It is bad.")
+    with pytest.raises(BadInput, match=r"t\.wav of show/bad is used by other members"):
         spool.retry("show/bad")
+
+
+@pytest.mark.usefixtures("no_sync")
+def test_a_retry_of_members_that_share_a_file_is_whole_after_a_kill_at_any_step(
+    tmp_path: Path,
+    fill: Fill,
+    work: Work,
+    tree: Tree,
+    killing_disk: Callable[[int, bool], FileOperations],
+    killed: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FileOperations, "link", refuse_links)
+    for step in range(1000):
+        spool = Spool(tmp_path / str(step))
+        spool.prepare()
+        dropped = fill(spool, "show", "t.wav", "1.mp4", "bad1.mp4", "bad2.mp4")
+        work(spool, spool.batches.claim(dropped))
+        try:
+            Spool(spool.root, files=killing_disk(step, False)).retry("show")
+        except killed:
+            spool.recover()
+        else:
+            break
+        assert names(spool.processing) == []
+        found = tree(spool)
+        back = {Path(path).name for path in found if path.startswith("inbox/")}
+        failed = {Path(path).name for path in found if path.startswith("failed/")}
+        assert back | failed >= {"bad1.mp4", "bad2.mp4"}
+        assert not back or "t.wav" in back or "bad1.wav" in back
+        assert "done/show/inputs/t.wav" in found
+    assert step > 10
 
 
 def test_the_rest_of_a_deleted_member_is_removed_at_the_next_start(

@@ -173,3 +173,38 @@ def test_a_failed_member_that_was_not_opened_is_opened_at_the_start(
     assert (spool.failed / "show" / "bad").stat().st_mode & 0o777 == 0o700
     Spool(spool.root).recover()
     assert (spool.failed / "show" / "bad").stat().st_mode & 0o777 == 0o775
+
+
+@pytest.mark.parametrize("sticky", [0, 0o1000])
+def test_the_sticky_bit_of_the_folders_of_users_goes_to_what_is_in_them(
+    spool: Spool, fill: Fill, work: Work, take: Take, publish: Publish, sticky: int
+) -> None:
+    """So nobody can move another user's file out of done/x/ into the inbox, as a request."""
+    for folder in (spool.outbox, spool.done, spool.failed):
+        folder.chmod(0o775 | sticky)
+    publish(spool, take(spool))
+    spool.fail(take(spool, "bad.wav", "bad.mp4"), "It is bad.")
+    work(spool, spool.batches.claim(fill(spool, "show", "a.wav", "1.mp4", "bad.mp4")))
+    places = ("outbox/show", "done/talk", "done/show", "failed/bad", "failed/show")
+    for place in (*places, "failed/show/bad"):
+        assert (spool.root / place).stat().st_mode & 0o7777 == 0o775 | sticky, place
+
+
+def test_nobody_else_may_change_what_the_daemon_writes(
+    spool: Spool, fill: Fill, work: Work, take: Take, publish: Publish
+) -> None:
+    publish(spool, take(spool))
+    spool.fail(take(spool, "bad.wav", "bad.mp4"), "It is bad.")
+    spool.progress.show(job := take(spool, "run.wav", "run.mp4"), "It is half done.")
+    batch = spool.batches.claim(fill(spool, "show", "a.wav", "1.mp4", "bad.mp4"))
+    work(spool, batch)
+    names = ("job.json", "reason.txt", "batch.json", ".zip", ".png", ".txt")
+    own = [
+        path
+        for part in (spool.outbox, spool.done, spool.failed)
+        for path in part.rglob("*")
+        if path.is_file() and (part == spool.outbox or path.name.endswith(names))
+    ]
+    assert len(own) > 10
+    assert {oct(path.stat().st_mode & 0o777) for path in own} == {"0o644"}
+    spool.progress.clear(job.id)
