@@ -28,10 +28,10 @@ MAX_SPREAD = 4.0
 """Where the slower quarter took so many times as long as the faster one, nothing is said."""
 
 MAX_ESTIMATED = 60
-"""How many waiting jobs get an estimate: those that go first."""
+"""Of how many waiting jobs turn and time are told: those that go first."""
 
 EVERY_SECONDS = 5.0
-"""How often the estimates are made anew."""
+"""How often these are found anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +72,32 @@ def estimate(left: Sequence[float], pace: float) -> Iterator[Estimate]:
 
 
 class Estimates:
-    """The estimates of what waits, in words."""
+    """The turns of what waits, and when it starts."""
 
     def __init__(self) -> None:
         self.texts: Mapping[str, str] = {}
-        """What ``find`` returned last."""
+        """The estimate of each waiting job by its id, and of each complete entry of the inbox by
+        its name, in words."""
+        self._turns: Mapping[str, int] = {}
+        """Which of them goes first, second and so on, by the same keys."""
         self._made_at = float("-inf")
 
-    def find(
+    def update(
         self, snapshot: DispatchSnapshot, inbox: InboxView, is_held: bool, now: float
-    ) -> Mapping[str, str]:
-        """Return at monotonic time ``now`` the estimate of each waiting job by its id, and of each
-        complete entry of the inbox by its name. ``is_held``: whether nothing starts."""
+    ) -> None:
+        """Make both anew at monotonic time ``now``, where that is due. ``is_held``: whether nothing
+        starts."""
         if now - self._made_at >= EVERY_SECONDS:
             self._made_at = now
-            self.texts = {} if is_held else dict(_estimates(snapshot, inbox, now))
-        return self.texts
+            first = list(islice(snapshot.in_turn(inbox.ready), MAX_ESTIMATED))
+            self._turns = {_key(each): number for number, each in enumerate(first)}
+            self.texts = {} if is_held else dict(_estimates(snapshot, first, now))
+
+    def in_turn(self, inbox: InboxView) -> InboxView:
+        """Return what was found in the inbox, in the order in which it goes as far as that is
+        known; the rest by priority and arrival, as it was."""
+        last = len(self._turns)
+        return inbox.sorted_by(lambda each: self._turns.get(each.title, last))
 
 
 def of_jobs(jobs: Iterable[JobStatus], texts: Mapping[str, str]) -> tuple[JobStatus, ...]:
@@ -111,14 +121,14 @@ def of_inbox(entries: Iterable[InboxStatus], texts: Mapping[str, str]) -> tuple[
 
 
 def _estimates(
-    snapshot: DispatchSnapshot, inbox: InboxView, now: float
+    snapshot: DispatchSnapshot, first: Iterable[WaitingJob], now: float
 ) -> Iterator[tuple[str, str]]:
     ended = (each for each in snapshot.tally.finished if each.outcome == "published")
     pace = find_pace(each.seconds for each in ended)
     if pace is None or not snapshot.running or snapshot.rest is not None:
         return
     times = estimate([_left(each, pace, now) for each in snapshot.running], pace)
-    for item in islice(snapshot.in_turn(inbox.ready), MAX_ESTIMATED):
+    for item in first:
         if isinstance(item, Candidate) and isinstance(item.source, Path):
             return  # a batch: nobody knows yet how many members it has
         if not _waits_for_more(item, snapshot):

@@ -79,6 +79,15 @@ class InboxView:
         ready = tuple(each for each in self.ready if each != candidate)
         return replace(self, ready=ready, of_folders=of_folders)
 
+    def sorted_by(self, place: Callable[[Candidate], int]) -> "InboxView":
+        """Return the view with what may be claimed in the order of ``place``, also in the views of
+        the hot folders; those of one place stay in their order."""
+        return replace(
+            self,
+            ready=tuple(sorted(self.ready, key=place)),
+            of_folders={name: each.sorted_by(place) for name, each in self.of_folders.items()},
+        )
+
     def to_settle(self) -> "InboxView":
         """Return the view, now that something in it has to settle again."""
         return replace(self, settling=True)

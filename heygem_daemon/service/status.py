@@ -105,6 +105,9 @@ class StatusWriter:
     ) -> None:
         """Write the status where it is due. ``inbox_view`` is the last look at the inbox. Raises
         SpoolUnavailable, OSError."""
+        is_held, now = notes.hold is not None, self._clock.monotonic()
+        self._estimates.update(snapshot, inbox_view, is_held, now)
+        inbox_view = self._estimates.in_turn(inbox_view)
         status = self._status(state, snapshot, inbox_view, notes.hold).model_copy(
             update={
                 "clock_doubt": notes.clock_doubt,
@@ -164,8 +167,7 @@ class StatusWriter:
         hold: str | None,
     ) -> Status:
         wait_reason = snapshot.wait_reasons[None]
-        now = self._clock.monotonic()
-        times = self._estimates.find(snapshot, inbox_view, hold is not None, now)
+        times = self._estimates.texts
         self._jobs = of_jobs(job_statuses(snapshot, self._clock, self._faults), times)
         jobs, more_jobs = shorten(self._jobs)
         batches, more_batches = shorten(

@@ -8,6 +8,7 @@ from heygem_daemon.report.status import InboxStatus, JobStatus
 from heygem_daemon.service.estimates import Estimate, estimate, find_pace
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
+from tests.service.test_hot_folders import drop_in
 
 
 @pytest.mark.parametrize(
@@ -72,3 +73,31 @@ def test_waiting_jobs_have_one_once_some_have_been_made(harness: ServiceHarness)
     page = (harness.spool.root / "status.html").read_text()
     assert told()["4"] in page
     assert "分钟后开始" in page
+
+
+def test_the_inbox_is_listed_in_the_order_in_which_its_pairs_go(harness: ServiceHarness) -> None:
+    """Two folders take turns; by arrival alone all of anna's came first."""
+    harness.configure(folders={"anna": {}, "ben": {}})
+    service = harness.service()
+    harness.run_rounds(service, 2)
+    harness.executor.answer = keep_running
+    for number in range(6):
+        drop_in(harness, "anna", f"a{number}.wav", f"a{number}.mp4")
+    harness.run_rounds(service, 12)
+    for number in range(3):
+        drop_in(harness, "ben", f"b{number}.wav", f"b{number}.mp4")
+    harness.run_rounds(service, 12)
+    listed = [each.name for each in harness.status().inbox if each.waits_for == "turn"]
+    assert len(listed) >= 4
+
+    assert listed != sorted(listed), "anna's, which came first, do not all go first"
+    for _ in range(9):
+        job_id = next(iter(harness.executor.busy.values()))
+        render = next(each for each in harness.executor.submitted if each.job_id == job_id)
+        for message in rendered(render):
+            harness.executor.emit_for_job(job_id, message)
+        harness.run_rounds(service, 3)
+    results = (harness.spool.root / "outbox").glob("*/*.mp4")
+    made = sorted(results, key=lambda each: each.with_suffix(".json").stat().st_mtime_ns)
+    order = [f"{each.parent.name}/{each.stem}" for each in made]
+    assert [each for each in order if each in listed] == listed
