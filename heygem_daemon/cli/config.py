@@ -10,7 +10,7 @@ from heygem_daemon.config.effect import effect_of
 from heygem_daemon.config.loading import SYSTEM_CONFIG, SettingsSource
 from heygem_daemon.config.origins import find_origins
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.config.unit_doubts import find_unit_doubts
+from heygem_daemon.config.unit_doubts import METRICS_SOCKET, find_unit_doubts
 from heygem_daemon.config.wording import format_setting
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.doctor.signing import signing_checks
@@ -47,7 +47,8 @@ def settings_doubts(settings: Settings, *, of_service: bool | None = None) -> li
     unit = find_unit()
     doubts = find_doubts(settings, unit.stop_seconds if unit else None, total_bytes())
     if unit is not None and (own_unit_name() is not None if of_service is None else of_service):
-        doubts += find_unit_doubts(settings, unit)
+        opener = find_unit(METRICS_SOCKET) if settings.metrics_port else None
+        doubts += find_unit_doubts(settings, unit, opener)
     return [*doubts, *_notification_doubts(settings)]
 
 

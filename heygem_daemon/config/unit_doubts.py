@@ -1,6 +1,7 @@
 """Finds settings that need a drop-in which the service's unit lacks. Pure."""
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,15 @@ OPEN_NETWORK = (
     "IPAddressDeny=",
 )
 NOTIFY_SOCKET = "heygem-daemon-notify.socket"
+HIDDEN_FROM_SENDER = tuple(
+    Path(each)
+    for each in (
+        *("/home", "/root", "/run/user", "/tmp", "/var/tmp"),  # noqa: S108 - recognised, not used
+        *("/var/lib/heygem-daemon", "/var/cache/heygem-daemon", "/var/log/heygem-daemon"),
+        *("/srv", "/mnt", "/media"),
+    )
+)
+"""What heygem-daemon-notify@.service does not see: homes, PrivateTmp=, and InaccessiblePaths=."""
 METRICS_SOCKET = "heygem-daemon-metrics.socket"
 METRICS_PORT = 9877
 """The port that this unit opens if no drop-in names another."""
@@ -23,11 +33,18 @@ _EVERYBODY = {"any", "0.0.0.0/0", "::/0"}
 _INTERNET = {"AF_INET", "AF_INET6"}
 
 
-def find_unit_doubts(settings: Settings, unit: Unit) -> list[str]:
+def find_unit_doubts(settings: Settings, unit: Unit, opener: Unit | None = None) -> list[str]:
     """Return a sentence for each need of the settings that the unit does not meet, with the
-    settings at its start and the commands that mend it at its end."""
-    parts = (_time_stamps, _notifications, _metrics, _folders)
-    return [doubt for part in parts for doubt in part(settings, unit)]
+    settings at its start and the commands that mend it at its end.
+
+    ``opener``: the unit METRICS_SOCKET; None: it is not loaded.
+    """
+    return [
+        *_time_stamps(settings, unit),
+        *_notifications(settings, unit),
+        *_metrics(settings, unit, opener),
+        *_folders(settings, unit),
+    ]
 
 
 def _time_stamps(settings: Settings, unit: Unit) -> Iterator[str]:
@@ -43,7 +60,16 @@ def _time_stamps(settings: Settings, unit: Unit) -> Iterator[str]:
 def _notifications(settings: Settings, unit: Unit) -> Iterator[str]:
     """Yield what keeps notifications from other machines, if no unit of their own delivers them."""
     blockers = _blockers(unit.properties, is_outward=True)
-    if settings.notifications and blockers and not _wants(unit, NOTIFY_SOCKET):
+    if settings.notifications is None:
+        return
+    if _wants(unit, NOTIFY_SOCKET):
+        hidden = (*HIDDEN_FROM_SENDER, settings.spool)
+        if found := next((each for each in hidden if each in settings.notifications.parents), None):
+            yield (
+                f"notifications: {found} is hidden from the unit that sends them; move the file"
+                " below /etc/heygem-daemon"
+            )
+    elif blockers:
         yield (
             f"notifications: the unit denies the daemon the network ({blockers}); a unit of their"
             f" own has it and delivers them; run as root: systemctl enable --now {NOTIFY_SOCKET}"
@@ -51,15 +77,28 @@ def _notifications(settings: Settings, unit: Unit) -> Iterator[str]:
         )
 
 
-def _metrics(settings: Settings, unit: Unit) -> Iterator[str]:
+def _metrics(settings: Settings, unit: Unit, opener: Unit | None) -> Iterator[str]:
     """Yield what keeps the daemon from opening the port of its metrics, if systemd does not."""
-    blockers = _blockers(unit.properties, is_outward=False)
-    if settings.metrics_port and blockers and not _wants(unit, METRICS_SOCKET):
-        yield (
-            f"metrics_port: the unit keeps the daemon from opening a port ({blockers}); systemd"
-            f" opens it; run as root: {_open_port(settings.metrics_port)}systemctl enable"
-            f" {METRICS_SOCKET} && systemctl restart {unit.name}"
-        )
+    port, blockers = settings.metrics_port, _blockers(unit.properties, is_outward=False)
+    if not port or not blockers:
+        return
+    if not _wants(unit, METRICS_SOCKET):
+        problem, is_open = "systemd opens it", port == METRICS_PORT
+    elif opener is not None and port not in (ports := _open_ports(opener)):
+        problem, is_open = f"systemd opens {', '.join(map(str, ports)) or 'none'}", False
+    else:
+        return
+    yield (
+        f"metrics_port: the unit keeps the daemon from opening a port ({blockers}); {problem};"
+        f" run as root: {'' if is_open else _write_port(port)}systemctl enable {METRICS_SOCKET}"
+        f" && systemctl restart {unit.name}"
+    )
+
+
+def _open_ports(opener: Unit) -> list[int]:
+    """Return the TCP ports of a socket unit, whose property is '127.0.0.1:9877 (Stream)'."""
+    listening = opener.properties.get("Listen", "")
+    return [int(port) for port in re.findall(r":(\d+) \(Stream\)", listening)]
 
 
 def _wants(unit: Unit, name: str) -> bool:
@@ -67,13 +106,13 @@ def _wants(unit: Unit, name: str) -> bool:
     return name in unit.properties.get("Wants", "").split()
 
 
-def _open_port(port: int) -> str:
-    """Return the command that makes systemd open another port than usual, and a conjunction."""
-    if port == METRICS_PORT:
-        return ""
+def _write_port(port: int) -> str:
+    """Return the commands that make systemd open another port than usual, and a conjunction."""
     folder = f"/etc/systemd/system/{METRICS_SOCKET}.d"
     text = f"[Socket]\\nListenStream=\\nListenStream=127.0.0.1:{port}\\n"
-    return f"mkdir -p {folder} && printf '{text}' > {folder}/port.conf && "
+    return (
+        f"mkdir -p {folder} && printf '{text}' > {folder}/port.conf && systemctl daemon-reload && "
+    )
 
 
 def _blockers(properties: Mapping[str, str], *, is_outward: bool) -> str:

@@ -2,7 +2,8 @@
 
 It alone has the secrets. Its order and then occasions come on stdin, one JSON line each; what
 became of each goes to stdout. It ends when stdin does. The daemon starts it, or systemd for a
-connection of the daemon's, which is stdin and stdout then (heygem-daemon-notify.socket).
+connection of the daemon's, which is stdin and stdout then (heygem-daemon-notify.socket). It writes
+no file, and could not in that unit.
 """
 
 import os

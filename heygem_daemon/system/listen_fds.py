@@ -3,6 +3,8 @@
 import os
 import socket
 from collections.abc import MutableMapping
+from contextlib import suppress
+from itertools import chain, repeat
 
 FIRST_DESCRIPTOR = 3
 """SD_LISTEN_FDS_START: the descriptors follow on stdin, stdout and stderr."""
@@ -17,7 +19,7 @@ def take_listening(
     first: int = FIRST_DESCRIPTOR,
 ) -> tuple[socket.socket, ...]:
     """Return the TCP sockets that listen and that the socket unit calls ``name``
-    (FileDescriptorName=), and close all others that were handed over.
+    (FileDescriptorName=), and close all else that was handed over.
 
     Systemd's variables are removed from ``environment``, and no program that is started later
     inherits a socket. Whether reading one blocks is left as it is: systemd has the same socket.
@@ -27,12 +29,14 @@ def take_listening(
         return ()
     found = []
     for descriptor, given in zip(
-        range(first, first + int(count)), [*names.split(":"), *[""] * int(count)], strict=False
+        range(first, first + int(count)), chain(names.split(":"), repeat("")), strict=False
     ):
         try:
             os.set_inheritable(descriptor, False)
             each = socket.socket(fileno=descriptor)
-        except OSError:  # closed, or no socket
+        except OSError:  # no socket
+            with suppress(OSError):
+                os.close(descriptor)
             continue
         if given == name and _listens(each):
             found.append(each)

@@ -15,6 +15,7 @@ ANSWER_SECONDS = 5.0
 PROPERTIES = (
     "LoadState",
     "Wants",
+    "Listen",
     "TimeoutStopUSec",
     "ProtectHome",
     "ProtectSystem",
@@ -71,7 +72,11 @@ def find_unit(name: str | None = None, show: Show | None = None) -> Unit | None:
         text = (show or _run)(command)
     except (OSError, subprocess.SubprocessError):
         return None
-    properties = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    properties: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition("=")
+        # What has several values may have a line for each.
+        properties[key] = f"{properties[key]} {value}" if key in properties else value
     return Unit(wanted, properties) if properties.get("LoadState") == "loaded" else None
 
 

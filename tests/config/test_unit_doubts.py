@@ -1,11 +1,13 @@
 """Settings that need a drop-in of the unit."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.unit_doubts import (
+    HIDDEN_FROM_SENDER,
     METRICS_PORT,
     METRICS_SOCKET,
     NOTIFY_SOCKET,
@@ -57,6 +59,20 @@ def test_notifications_need_a_unit_of_their_own() -> None:
     assert doubts(wants, notifications="/etc/targets.toml", metrics_port=9877) == []
 
 
+def test_a_file_of_targets_that_this_unit_does_not_see_is_told_of() -> None:
+    wants = {"Wants": NOTIFY_SOCKET}
+    for file in ("/srv/x/targets.toml", "/home/a/t", "/data/heygem/t"):
+        (doubt,) = doubts(
+            wants | {"ReadWritePaths": "/data/heygem"}, notifications=file, spool="/data/heygem"
+        )
+        assert doubt.startswith("notifications: /")
+        assert doubt.endswith("move the file below /etc/heygem-daemon")
+    unit = (Path(__file__).parents[2] / "systemd" / "heygem-daemon-notify@.service").read_text()
+    hidden = {line[1:] for line in re.findall("^InaccessiblePaths=(.*)$", unit, re.MULTILINE)}
+    assert hidden
+    assert hidden <= set(map(str, HIDDEN_FROM_SENDER))
+
+
 def test_the_port_of_the_metrics_is_opened_by_systemd() -> None:
     (doubt,) = doubts({}, metrics_port=9877)
     enable = f"systemctl enable {METRICS_SOCKET} && systemctl restart heygem-daemon.service"
@@ -66,6 +82,16 @@ def test_the_port_of_the_metrics_is_opened_by_systemd() -> None:
     assert f"127.0.0.1:9900\\n' > /etc/systemd/system/{METRICS_SOCKET}.d/port.conf" in other
     assert other.endswith(enable)
     assert doubts({"Wants": f"a.slice {METRICS_SOCKET}"}, metrics_port=9877) == []
+
+
+def test_another_port_than_the_one_that_systemd_opens_is_told_of() -> None:
+    unit = Unit("heygem-daemon.service", SHIPPED | {"Wants": METRICS_SOCKET})
+    opener = Unit(METRICS_SOCKET, {"Listen": "[::1]:9901 (Stream) 127.0.0.1:9900 (Stream)"})
+    for port, is_open in ((9900, True), (9901, True), (9877, False)):
+        found = find_unit_doubts(Settings(metrics_port=port), unit, opener)
+        told = [each for each in found if each.startswith("metrics_port: ")]
+        assert bool(told) != is_open
+        assert all("; systemd opens 9901, 9900; run as root: mkdir -p" in each for each in told)
 
 
 def test_the_shipped_socket_has_the_name_and_the_port_of_the_command() -> None:

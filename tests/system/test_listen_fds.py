@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,11 @@ def test_the_socket_of_that_name_is_taken_and_no_child_inherits_it(
 
 
 def test_what_does_not_listen_is_no_listening_socket(listening: socket.socket) -> None:
+    with Path(os.devnull).open("rb") as file:
+        os.dup2(file.fileno(), 200)
+        variables = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": NAME}
+        assert take_listening(NAME, variables, 200) == ()
+        assert not is_open(200)
     with socket.create_connection(listening.getsockname()) as connected:
         assert take_listening(NAME, handed(connected), 200) == ()
     with socket.socket(socket.AF_UNIX) as local:

@@ -22,7 +22,7 @@ NEWER = "/usr/src/newer"
 BROKEN = "/usr/src/broken"
 STATE = "/var/lib/heygem-daemon"
 TARGETS = "/etc/heygem-daemon/targets.toml"
-METRICS_PORT, WEBHOOK_PORT = 9877, 9878
+USUAL_PORT, METRICS_PORT, WEBHOOK_PORT = 9877, 9900, 9878
 WEBHOOK = f"""
 [[webhook]]
 name = "program"
@@ -102,9 +102,9 @@ def warnings(box: Container) -> list[str]:
     return re.findall("^warning: .*", said, re.MULTILINE)
 
 
-def metrics(box: Container) -> str:
+def metrics(box: Container, port: int = METRICS_PORT) -> str:
     """What Prometheus would read; nothing where nobody listens."""
-    code = f"from urllib.request import *; print(urlopen('http://127.0.0.1:{METRICS_PORT}').read())"
+    code = f"from urllib.request import *; print(urlopen('http://127.0.0.1:{port}').read())"
     done = box.attempt(PYTHON, "-c", code)
     return done.stdout.decode() if done.returncode == 0 else ""
 
@@ -113,12 +113,14 @@ def test_systemd_opens_the_port_of_the_metrics_for_a_daemon_without_a_network(
     service: ServiceUnderTest,
 ) -> None:
     box = service.box
-    service.configure(metrics_port=str(METRICS_PORT))
-    (warning,) = warnings(box)
-    assert warning.startswith("warning: metrics_port: the unit keeps the daemon from")
-    box.shell(warning.partition("run as root: ")[2])
-    assert warnings(box) == []
-    assert "heygem_" in metrics(box)
+    for port in (USUAL_PORT, METRICS_PORT):
+        service.configure(metrics_port=str(port))
+        (warning,) = warnings(box)
+        assert warning.startswith("warning: metrics_port: the unit keeps the daemon from")
+        box.shell(warning.partition("run as root: ")[2])
+        assert warnings(box) == []
+        assert "heygem_" in metrics(box, port)
+    assert metrics(box, USUAL_PORT) == ""
     assert service.shows("PrivateNetwork") == "yes"
     assert service.shows("RestrictAddressFamilies") == "AF_UNIX"
     assert "no metrics on port" not in service.journal()
@@ -327,7 +329,9 @@ def test_an_administrators_changes_survive_an_upgrade(service: ServiceUnderTest)
 
 
 def test_an_uninstallation_keeps_what_belongs_to_users(service: ServiceUnderTest) -> None:
-    service.box.shell(f"cd /etc/systemd/system/{UNIT}.d; rm test.conf")
+    service.box.shell(
+        f"cd /etc/systemd/system; rm {UNIT}.d/test.conf; rm -r heygem-daemon-metrics.socket.d"
+    )
     share = f"{CURRENT}/share/heygem-daemon"
     said = service.box.run("bash", f"{share}/systemd/install.sh", "--uninstall")
     assert f"these stay: {SPOOL}" in said
