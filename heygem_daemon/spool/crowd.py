@@ -4,21 +4,20 @@ import heapq
 import os
 import random
 from collections import defaultdict
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 class Crowd:
-    """Admits the entries of a folder as they are listed: all that are known, and others as long as
-    there is room. Of the rest it keeps a sample."""
+    """Admits those entries of a folder that are known, as they are listed. Of the others it keeps a
+    sample."""
 
-    def __init__(self, known: Container[str], limit: int, sampled: int) -> None:
-        """``known``: the names that are always admitted. Besides these, at most ``limit`` entries
-        are admitted, and ``sampled`` are kept of the rest."""
-        self._known = known
-        self._room = limit
+    def __init__(self, is_known: Callable[[str], bool], sampled: int) -> None:
+        """``is_known``: whether entries of this name are admitted. Of the rest, ``sampled`` are
+        kept."""
+        self._is_known = is_known
         self._sampled = sampled
         self._rest: list[os.DirEntry[str]] = []
         self._count = 0
@@ -26,10 +25,7 @@ class Crowd:
 
     def admits(self, item: os.DirEntry[str]) -> bool:
         """Return whether to take in an entry."""
-        if item.name in self._known:
-            return True
-        if self._room > 0:
-            self._room -= 1
+        if self._is_known(item.name):
             return True
         self._count += 1
         if len(self._rest) < self._sampled:

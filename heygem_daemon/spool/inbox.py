@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from heygem_daemon.spool.crowd import Crowd, first_of_each
@@ -122,8 +122,8 @@ def scan(
     found = _Found(inbox, previous)
     with translate_os_errors(inbox), paths.listing(inbox) as items:
         found.owner = paths.lstat(inbox).st_uid
-        crowd = Crowd(found.known, max(0, limit - len(found.known)), SAMPLED)
-        for item in chain(filter(crowd.admits, items), crowd.sample):
+        crowd = Crowd(found.is_known, SAMPLED)
+        for item in chain(islice(items, limit), filter(crowd.admits, items), crowd.sample):
             try:
                 found.add(item)
             except Exception as error:
@@ -163,8 +163,7 @@ class _Found:
         self._inbox = inbox
         earlier = (*previous.entries, *previous.sidecars) if previous else ()
         self._earlier = {entry.path.name: entry for entry in earlier}
-        self.known = self._earlier.keys() | (previous.folders if previous else ())
-        """The names that a scan takes in, however many there are."""
+        self._folders_before = frozenset(previous.folders) if previous else frozenset()
         self._entries: list[FileEntry] = []
         self._sidecars: list[FileEntry] = []
         self._ready: dict[str, int] = {}
@@ -177,6 +176,10 @@ class _Found:
         self._ready_owner: int | None = None
         self.faulty: list[str] = []
         self.owner: int | None = None
+
+    def is_known(self, name: str) -> bool:
+        """Return whether the scan before took in what has this name."""
+        return name in self._earlier or name in self._folders_before
 
     def add(self, item: os.DirEntry[str]) -> None:
         """Examine one entry of the folder. Raises OSError."""
