@@ -88,6 +88,9 @@ class Render(Message):
     """The most that its files may hold."""
     memory_bytes: int = 0
     """Main memory that the worker may take for the job; 0: half of the machine's."""
+    cores: int = 0
+    """How many of its threads may compute at the same time, on the CPU, where other jobs have the
+    other cores; 0: as many as there are."""
 
 
 class Halt(Message):

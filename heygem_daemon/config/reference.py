@@ -14,9 +14,9 @@ from heygem_daemon.config.wording import format_setting
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Folders": ("spool", "checkpoints"),
     "Engine and devices": (
-        "engine", "device", "gpus", "jobs_per_gpu", "threads", "confine", "vram_margin_gib",
-        "others_utilisation_percent", "idle_unload_minutes", "yield_vram", "asleep_percent",
-        "hot_celsius", "creep_mib",
+        "engine", "device", "gpus", "jobs_per_gpu", "cpu_workers", "threads", "confine",
+        "vram_margin_gib", "others_utilisation_percent", "idle_unload_minutes", "yield_vram",
+        "asleep_percent", "hot_celsius", "creep_mib",
     ),
     "The result": (
         "loop", "codec", "max_height", "hdr", "audio", "audio_bitrate", "loudness", "face",
@@ -50,6 +50,7 @@ REST = "Other"
 _OWN_KINDS = {
     "engine": "|".join(engine_choices()),
     "device": "auto|cuda|cpu|UUID",
+    "cpu_workers": "auto|NUMBER",
     "face": "largest|left|right|NUMBER",
 }
 _OWN_DEFAULTS = {"log_folder": f"{LOG_FOLDER_NAME} in the spool"}

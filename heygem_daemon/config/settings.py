@@ -34,6 +34,7 @@ from heygem_daemon.config.value_types import (
     Patience,
     Uuids,
     Whole,
+    Workers,
     Zone,
 )
 from heygem_daemon.language.translator import LanguageSetting
@@ -81,6 +82,9 @@ class Settings(BaseSettings):
     gpus: NextJob[Uuids] = Field(default=(), description="UUIDs of the GPUs to use; empty: all.")
     jobs_per_gpu: NextJob[Whole] = Field(
         default=1, ge=1, le=16, description="Jobs on one GPU at the same time."
+    )
+    cpu_workers: NextJob[Workers] = Field(
+        default="auto", description="Jobs on the CPU at the same time: auto or a number."
     )
     others_utilisation_percent: NextJob[Whole] = Field(
         default=100, ge=0, le=100, description="Avoid a GPU that others use more than this, %."

@@ -3,7 +3,7 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
@@ -27,6 +27,20 @@ def _split_command(value: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_refuse_bool)]
+
+MAX_WORKERS = 64
+
+
+def _parse_workers(value: object) -> object:
+    """Read 'auto' or a number, as it is written in a file, a variable or an option."""
+    text = str(value).strip()
+    if text == "auto" or (text.isdecimal() and 1 <= int(text) <= MAX_WORKERS):
+        return text if text == "auto" else int(text)
+    raise ValueError(f"must be 'auto' or a whole number from 1 to {MAX_WORKERS}")
+
+
+Workers = Annotated[Literal["auto"] | int, BeforeValidator(_parse_workers)]
+"""How many workers there are."""
 
 
 def _split_list(value: object) -> object:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from heygem_daemon.doctor.check import Check, passed, warned
 from heygem_daemon.doctor.disk import nearest_existing
-from heygem_daemon.system.host_memory import CGROUP, PROC, available_bytes, total_bytes
+from heygem_daemon.system.control_groups import CGROUP, read_number
+from heygem_daemon.system.host_memory import PROC, available_bytes, total_bytes
+from heygem_daemon.system.processors import Processors, read_processors
 from heygem_daemon.system.units import GIB
 
 SCARCE_SWAP = 0.1
@@ -30,7 +32,7 @@ def host_checks(inbox: Path, needed: int, proc: Path = PROC, cgroup: Path = CGRO
     """
     fields = _meminfo(proc / "meminfo")
     return [
-        _processors(proc, cgroup),
+        _processors(read_processors(proc, cgroup), proc),
         _memory(
             available_bytes(proc, cgroup), total_bytes(proc, cgroup), fields["MemTotal"], needed
         ),
@@ -39,24 +41,18 @@ def host_checks(inbox: Path, needed: int, proc: Path = PROC, cgroup: Path = CGRO
     ]
 
 
-def _processors(proc: Path, cgroup: Path) -> Check:
-    cores = len(os.sched_getaffinity(0))
+def _processors(processors: Processors, proc: Path) -> Check:
     load = float((proc / "loadavg").read_text(encoding="ascii").split()[0])
-    quota = _quota(cgroup / "cpu.max")
-    detail = f"{cores} cores, load {load:.1f}"
-    if quota is not None:
-        detail += f", limited to the time of {quota:.1f} by the control group"
-    if min(cores, quota or cores) < 2:
+    detail = f"{processors.logical} cores, load {load:.1f}"
+    if processors.cores < processors.logical:
+        detail = f"{processors.cores} cores with {processors.logical} threads, load {load:.1f}"
+    if processors.quota is not None:
+        detail += f", limited to the time of {processors.quota:.1f} by the control group"
+    if min(processors.logical, processors.quota or processors.logical) < 2:
         return warned(
             "processors", detail, "Give it two: one decodes and encodes while the other computes."
         )
     return passed("processors", detail)
-
-
-def _quota(path: Path) -> float | None:
-    """Return how many cores' time a control group may use, from '200000 100000'; None: no limit."""
-    quota, _, period = _text(path).partition(" ")
-    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
 
 
 def _meminfo(path: Path) -> dict[str, int]:
@@ -89,8 +85,8 @@ def _swap(fields: dict[str, int]) -> Check:
 
 def _inotify(limits: Path, inbox: Path) -> Check:
     """Return the limits, and whether one more watch is available: other programs use them too."""
-    watches = _number(limits / "max_user_watches")
-    instances = _number(limits / "max_user_instances")
+    watches = read_number(limits / "max_user_watches")
+    instances = read_number(limits / "max_user_instances")
     if watches is None or instances is None:
         return warned("inotify", "not available", "The inbox is polled; nothing to do.")
     detail = f"{watches} watches and {instances} instances per user"
@@ -116,16 +112,3 @@ def try_inotify_watch(folder: Path) -> int:
         return ctypes.get_errno() if failed else 0
     finally:
         os.close(handle)
-
-
-def _number(path: Path) -> int | None:
-    """Return the number in a kernel file; None where there is no file, or it holds 'max'."""
-    text = _text(path)
-    return int(text) if text.isdecimal() else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""

@@ -209,6 +209,10 @@ class Engine(ABC, Generic[SpeechT]):
     def begin_job(self, frames: int) -> None:
         """Start a job with at most ``frames`` frames at once. The engine may raise that later."""
 
+    def use_cores(self, count: int) -> None:
+        """Spread the work of the next jobs over ``count`` cores of the CPU. Does nothing in an
+        engine that keeps one core busy."""
+
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         """All modules with weights on the device."""

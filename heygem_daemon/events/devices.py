@@ -51,6 +51,16 @@ class DeviceNotice(Event, text="{notice}", level="WARNING"):
     notice: str
 
 
+class CpuSlotsCounted(
+    Event,
+    text="the CPU renders {slots} jobs at a time, each with {threads} of its threads",
+):
+    """How jobs share the CPU, once for each new number of jobs."""
+
+    slots: int
+    threads: int
+
+
 class DeviceAwaited(Event, text="jobs wait for a device: {reason}", level="WARNING"):
     """No device can take the next job."""
 

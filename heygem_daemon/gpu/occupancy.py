@@ -12,6 +12,9 @@ CONTEXT_BYTES = 256 * MIB
 SETTLED_SECONDS = 5.0
 """A utilisation read this soon after one of our jobs has ended may still be caused by that job."""
 
+Place = tuple[str | None, int]
+"""The UUID of a GPU and 1, or None and a slot of the CPU."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerOccupancy:
@@ -21,7 +24,7 @@ class WorkerOccupancy:
     """
 
     uuid: str | None
-    """UUID of its GPU; None for the CPU's worker."""
+    """UUID of its GPU; None for a worker on the CPU."""
     worker_number: int
     idle: bool
     """Whether it could take a job: false while it loads, renders, or is leaving."""
@@ -37,6 +40,13 @@ class WorkerOccupancy:
     """Names of the engines that it has loaded."""
     idle_seconds: float = 0.0
     """For how long it has been idle."""
+    slot: int = 1
+    """Its slot of the CPU, from 1; always 1 on a GPU."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return self.uuid, self.slot
 
     @property
     def held_bytes(self) -> int:

@@ -7,12 +7,12 @@ without any usable GPU computes on the CPU, and the daemon says so.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
 from heygem_daemon.gpu.blockers import Blocker, find_blocker
-from heygem_daemon.gpu.occupancy import GpuOccupancy
+from heygem_daemon.gpu.occupancy import GpuOccupancy, Place, choose_idle_worker
 from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
 from heygem_daemon.gpu.reading import GpuReading, Readings, gpu_label
 
@@ -34,10 +34,21 @@ class DeviceChoice:
     """The driver's number of the GPU."""
     instance: int | None = None
     """Number of the MIG instance on the GPU."""
+    slot: int = 1
+    """The slot of the CPU, from 1; always 1 on a GPU."""
+    slots: int = 1
+    """How many slots the CPU has."""
+
+    @property
+    def place(self) -> Place:
+        """Where the worker is."""
+        return self.uuid, self.slot
 
     @property
     def label(self) -> str:
         """A short name for people, with the number where there may be several of one name."""
+        if self.uuid is None and self.slots > 1:
+            return f"{self.name}, slot {self.slot}"
         if self.index is None:
             return self.name
         part = "" if self.instance is None else f", instance {self.instance}"
@@ -80,13 +91,12 @@ def place(
 ) -> Placed | Waiting:
     """Choose a device for the next job."""
     if policy.device == "cpu":
-        return _on_cpu(context, None)
+        return _on_cpu(request, context, None)
     unusable = _no_gpu_reason(readings, context.cuda_usable)
     if unusable is not None:
         if policy.device == "auto" and readings.fault is None:
-            return _on_cpu(
-                context, f"{unusable}: rendering on the CPU, which is many times slower."
-            )
+            notice = f"{unusable}: rendering on the CPU, which is many times slower."
+            return _on_cpu(request, context, notice)
         return Waiting(f"device = {policy.device!r}, but {unusable}.")
     candidates = permitted_gpus(readings.gpus, policy)
     if not candidates:
@@ -134,12 +144,22 @@ def _no_gpu_reason(readings: Readings, cuda_usable: bool) -> str | None:
     return None
 
 
-def _on_cpu(context: PlacementContext, notice: str | None) -> Placed | Waiting:
-    if any(worker.uuid is None and not worker.idle for worker in context.workers):
-        return Waiting("The CPU's worker is busy with another job.")
+def _on_cpu(
+    request: PlacementRequest, context: PlacementContext, notice: str | None
+) -> Placed | Waiting:
+    workers = [each for each in context.workers if each.uuid is None]
+    busy = {each.slot for each in workers if not each.idle}
+    slots = range(1, context.cpu_slots + 1)
+    if len(busy) >= len(slots):
+        if len(slots) == 1:
+            return Waiting("The CPU's worker is busy with another job.")
+        return Waiting(f"The CPU's {len(slots)} workers are busy with other jobs.")
     if None in context.quarantined:
         return Waiting(f"CPU: {context.quarantined[None]}.")
-    return Placed(CPU, notice=notice)
+    idle = [each for each in workers if each.idle and each.slot in slots]
+    worker = choose_idle_worker(idle, request.engine)
+    slot = worker.slot if worker else next(each for each in slots if each not in busy)
+    return Placed(replace(CPU, slot=slot, slots=len(slots)), notice=notice)
 
 
 def _on_gpu(

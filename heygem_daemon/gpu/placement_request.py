@@ -46,5 +46,7 @@ class PlacementContext:
     """Devices that are not used for now, by UUID (None: the CPU), with the reason as a clause."""
     reserved_gpus: frozenset[str] = frozenset()
     """UUIDs of GPUs that are reserved for an earlier job."""
+    cpu_slots: int = 1
+    """How many jobs may run on the CPU at a time."""
     cuda_usable: bool = True
     """Whether the installed torch can compute on a GPU at all."""

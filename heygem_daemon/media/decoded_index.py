@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from heygem_daemon.media.decoder_threads import set_threads
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import read_packets
@@ -69,7 +70,7 @@ def index_by_decoding(
     def count_error() -> None:
         errors[bool(times)] += 1
 
-    stream.thread_type = "AUTO"
+    set_threads(stream, guard.cores)
     for frame in decode_frames(container, stream, guard.step, count_error):
         guard.require_pictures(path, len(times) + 1, frame.width * frame.height)
         if frame.key_frame and frame.pts is not None:

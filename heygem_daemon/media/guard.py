@@ -1,4 +1,5 @@
-"""Bound the reading of a media file: its limits, and a step that may end it.
+"""Bound the reading of a media file: its limits, its share of the processors, and a step that may
+end it.
 
 A header may lie, and a file of a hundred kilobytes may hold a sound of fourteen hours. Limits are
 therefore checked from the header before anything is decoded, and again for what is decoded.
@@ -27,6 +28,8 @@ class MediaGuard:
     step: Callable[[], None] = lambda: None
     """Called for each packet, picture or block that is read, from any thread. It may raise, which
     ends the reading."""
+    cores: int = 0
+    """How many threads may decode at the same time; 0: as many as there are processors."""
 
     def require_seconds(self, path: Path, seconds: float) -> None:
         """Raise TooLarge where a sound or video of ``seconds`` is too long."""

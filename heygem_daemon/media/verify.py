@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_measurement import has_duration, measure_audio
 from heygem_daemon.media.decoded_index import decode_frames
+from heygem_daemon.media.decoder_threads import set_threads
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.orientation import Orientation
@@ -117,7 +118,7 @@ class ResultVerifier:
         with open_media(self._path) as container:
             stream = choose_video_stream(container, self._path)
             base = as_fraction(stream.time_base, Fraction(1))
-            stream.thread_type = "AUTO"
+            set_threads(stream, self._guard.cores)
             for frame in decode_frames(container, stream, self._guard.step):
                 if count == 0:
                     self._require_encoding(stream, frame)

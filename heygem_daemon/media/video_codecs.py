@@ -1,5 +1,6 @@
 """How each codec of a result is encoded: encoder, parameters, sample format, container."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +26,14 @@ size, and 0.89 to 1.06 times as sharp as the source; with veryfast alone 0.93 to
 
 PRORES_422_HQ = "3"
 """prores_ks's number of the profile; its four-character code is 'apch'."""
+
+
+MAX_THREADS = 8
+"""Each thread holds some pictures."""
+
+SHARING_THREADS = 2
+"""The threads of an encoder beside other jobs. Those beyond the job's share wait most of the time,
+and take no processor time for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +69,22 @@ class EncoderSettings:
     """Speed preset of x264 and x265."""
     deep: DeepFormat | None = None
     """What the 10-bit pictures are like that are encoded; None: they have 8 bits."""
+    cores: int = 0
+    """How many threads of the job may compute at the same time; 0: as many as there are
+    processors."""
 
     @property
     def spec(self) -> CodecSpec:
         return CODECS[self.codec]
+
+    @property
+    def threads(self) -> int:
+        """How many pictures are encoded at the same time.
+
+        The encoder's pictures depend on it: jobs that share the processors have the same number,
+        whatever their share.
+        """
+        return SHARING_THREADS if self.cores else min(len(os.sched_getaffinity(0)), MAX_THREADS)
 
     @property
     def pixel_format(self) -> str:
@@ -81,6 +102,8 @@ class EncoderSettings:
                 return {**quality, "x264-params": ":".join(params)}
             case "hevc":
                 params = [keyframes, "log-level=error", *self._hdr_params()]
+                # Threads that share a picture change nothing of it; x265's note would name them.
+                params += [f"pools={self.cores}", "info=0"] if self.cores else []
                 return {**quality, "x265-params": ":".join(params)}
             case "prores":
                 return {"profile": PRORES_422_HQ, "vendor": "apl0"}

@@ -1,6 +1,5 @@
 """Decode frames of a video by their index: seek to a keyframe, and replace damaged frames."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -13,6 +12,7 @@ from av.video.stream import VideoStream
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.decoded_index import decode_frames
+from heygem_daemon.media.decoder_threads import set_threads
 from heygem_daemon.media.deinterlace import deinterlaced
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT, unreadable
@@ -20,22 +20,6 @@ from heygem_daemon.media.source import free_closed_codecs, open_media
 from heygem_daemon.media.video_index import VideoIndex
 
 OnDamage = Callable[[int], None]
-
-FEW_CORES = 2
-"""Up to this many cores are busy already where pictures are drawn and encoded meanwhile."""
-
-
-def share_cores(stream: VideoStream) -> None:
-    """Let the decoder of ``stream`` use one thread where other work keeps all cores busy.
-
-    Threads that decode a picture each take a fifth more processor time in all (H.264 of 1080p: 4.1
-    instead of 3.4 ms a picture), which is worth it only where cores are idle.
-    """
-    if len(os.sched_getaffinity(0)) <= FEW_CORES:
-        stream.thread_type = "NONE"
-        stream.codec_context.thread_count = 1
-    else:
-        stream.thread_type = "AUTO"
 
 
 class VideoDecoder:
@@ -55,7 +39,7 @@ class VideoDecoder:
         """``stream``: number of the video stream. ``on_damage(i)`` is called for every frame that
         is replaced by its neighbour because it cannot be decoded, ``on_fault(i)`` for every one
         that was decoded with errors, so that parts of it are made up. ``deinterlace``: frames of
-        two fields become whole pictures. ``beside_other_work``: see ``share_cores``."""
+        two fields become whole pictures. ``beside_other_work``: see ``set_threads``."""
         self._path = path
         self._stream = stream
         self._index = index
@@ -144,10 +128,7 @@ class VideoDecoder:
         container = self._files.enter_context(open_media(self._path))
         stream = container.streams[self._stream]
         assert isinstance(stream, VideoStream)
-        if self._beside_other_work:
-            share_cores(stream)
-        else:
-            stream.thread_type = "AUTO"
+        set_threads(stream, self._guard.cores, self._beside_other_work)
         if (limits := self._guard.limits) is not None:
             options = stream.codec_context.options
             stream.codec_context.options = {**options, "max_pixels": str(limits.pixels)}

@@ -1,6 +1,5 @@
 """Encode pictures to a segment, which can be joined to other segments as it is."""
 
-import os
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -19,10 +18,6 @@ from heygem_daemon.media.picture import ChangedRegion, ColourTags, DeepPlane, Pi
 from heygem_daemon.media.pixel_format import unpadded_plane
 from heygem_daemon.media.source import free_closed_codecs
 from heygem_daemon.media.video_codecs import H264, EncoderSettings
-
-MAX_ENCODER_THREADS = 8
-"""Each thread holds some pictures."""
-
 
 Samples = TypeVar("Samples", Plane, DeepPlane)
 
@@ -109,7 +104,7 @@ class SegmentWriter:
         context.time_base = 1 / self._fps
         # Threads that share one frame wait for each other; those with a frame each do not.
         context.thread_type = "FRAME"
-        context.thread_count = min(len(os.sched_getaffinity(0)), MAX_ENCODER_THREADS)
+        context.thread_count = self._encoder.threads
         context.sample_aspect_ratio = self._sample_aspect
         context.color_primaries = self._colour.primaries
         context.color_trc = self._colour.transfer

@@ -5,7 +5,7 @@ bit-identical to the source.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -67,7 +67,8 @@ class RenderContext:
     @property
     def encoder(self) -> EncoderSettings:
         """How the result's pictures are encoded."""
-        return encoder_of(self.options, self.reader.info)
+        chosen = encoder_of(self.options, self.reader.info)
+        return replace(chosen, cores=self.reader.guard.cores)
 
 
 def draw_chunk(

@@ -91,7 +91,7 @@ def _render(
     # The report gives the peak of this job only.
     device_memory(engine.device.torch_device).reset_peak()
     reporter = ProgressReporter(render.job_id, on_progress, should_stop)
-    guard = MediaGuard(render.limits, reporter.step)
+    guard = MediaGuard(render.limits, reporter.step, render.cores)
     with reporter.stage("probe"):
         require_possible(render.options)
         require_no_links(render)
@@ -108,7 +108,7 @@ def _render(
         sound = reporter.report_steps(waveform)
         speech_cache = speech_cache or SpeechCache()
         cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound, watch.is_proven)
-        track = plan_track(render, MediaGuard(step=reporter.step))
+        track = plan_track(render, MediaGuard(step=reporter.step, cores=render.cores))
     reader.keep_depth(encoder_of(render.options, inputs.video).deep)
     with reader:
         job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader, track, watch)

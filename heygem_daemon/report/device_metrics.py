@@ -18,7 +18,12 @@ def _gpu(name: str, text: str, value: Value) -> Metric:
 
 def _worker(name: str, text: str, value: Value) -> Metric:
     def read(status: Status) -> Samples:
-        return [((each.uuid or "cpu",), value(each)) for each in status.devices]
+        totals: dict[str, float | None] = {}
+        for each in status.devices:  # the CPU has an entry for each slot
+            device, amount = each.uuid or "cpu", value(each)
+            known = (total for total in (totals.get(device), amount) if total is not None)
+            totals[device] = sum(known) if amount is not None else totals.get(device)
+        return [((device,), total) for device, total in totals.items()]
 
     return gauge(f"worker_{name}", text, read, ("device",))
 

@@ -180,7 +180,7 @@ def build_memory_shares(
     by its number. A running job is assumed to need as much as the next one.
     """
     need = request.need(device.name)
-    idle = [each for each in held if each.uuid == device.uuid and each.idle]
+    idle = [each for each in held if each.place == device.place and each.idle]
     worker = choose_idle_worker(idle, request.engine)
     idle_rss = 0 if worker is None else rss_by_worker.get(worker.worker_number, 0)
     busy_rss = [rss_by_worker.get(each.worker_number, 0) for each in held if not each.idle]
@@ -198,7 +198,8 @@ class MemoryCheck:
         total: Callable[[], int] = host_memory.total_bytes,
     ) -> None:
         self._available = available
-        self._total = total
+        self.total = total
+        """Returns the main memory of the machine or the control group, in bytes."""
         self._is_announced = False
         """Whether the log says that jobs wait for memory."""
         self._has_fit = False
@@ -255,7 +256,7 @@ class MemoryCheck:
         free = max(0, self._available() - reserved)
         if free >= next_job.outstanding_bytes:
             return None
-        waiting_is_useless = next_job.need_bytes > self._total() or not next_job.is_measured
+        waiting_is_useless = next_job.need_bytes > self.total() or not next_job.is_measured
         may_try = waiting_is_useless and not has_others
         if may_try and free >= MIN_FREE_BYTES:
             return None

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from heygem_daemon.gpu.placement import CPU, device_choice
+from heygem_daemon.gpu.occupancy import Place
+from heygem_daemon.gpu.placement import device_choice
 from heygem_daemon.gpu.reading import GpuReading
 from heygem_daemon.protocol import MemoryUsage
 from heygem_daemon.report.status import DeviceStatus
@@ -12,22 +13,22 @@ from heygem_daemon.spool.names import printable
 
 
 def device_statuses(snapshot: DispatchSnapshot, faults: ItemFaults) -> Iterator[DeviceStatus]:
-    """Yield the GPUs as last read, and the CPU where one of the daemon's workers is on it."""
+    """Yield the GPUs as last read, and each slot of the CPU that has a worker."""
     yield from faults.collect(
         snapshot.readings.gpus,
         lambda gpu: _gpu_status(gpu, snapshot),
         lambda gpu: f"the status of {gpu.name}",
     )
-    for device, usage in snapshot.worker_memory:
-        if device.uuid is None:
-            yield DeviceStatus(
-                name=CPU.name,
-                label=CPU.label,
-                fault=snapshot.quarantined.get(None),
-                jobs=_jobs_on(None, snapshot),
-                resident=True,
-                worker_rss_bytes=usage.rss_bytes,
-            )
+    on_cpu = [each for each in snapshot.worker_memory if each[0].uuid is None]
+    for device, usage in sorted(on_cpu, key=lambda each: each[0].slot):
+        yield DeviceStatus(
+            name=device.name,
+            label=device.label,
+            fault=snapshot.quarantined.get(None),
+            jobs=_jobs_on(device.place, snapshot),
+            resident=True,
+            worker_rss_bytes=usage.rss_bytes,
+        )
 
 
 def _gpu_status(gpu: GpuReading, snapshot: DispatchSnapshot) -> DeviceStatus:
@@ -43,15 +44,16 @@ def _gpu_status(gpu: GpuReading, snapshot: DispatchSnapshot) -> DeviceStatus:
         power=gpu.power,
         throttled=gpu.throttled,
         fault=gpu.fault or snapshot.quarantined.get(gpu.uuid),
-        jobs=_jobs_on(gpu.uuid, snapshot),
+        jobs=_jobs_on((gpu.uuid, 1), snapshot),
         resident=bool(workers),
     )
     return status.model_copy(update=_memory_fields(workers)) if workers else status
 
 
-def _jobs_on(uuid: str | None, snapshot: DispatchSnapshot) -> tuple[str, ...]:
-    """Return the names of the jobs that run on a device; None: the CPU."""
-    return tuple(printable(each.job.title) for each in snapshot.running if each.device.uuid == uuid)
+def _jobs_on(place: Place, snapshot: DispatchSnapshot) -> tuple[str, ...]:
+    """Return the names of the jobs that run in a place."""
+    running = (each.job.title for each in snapshot.running if each.device.place == place)
+    return tuple(map(printable, running))
 
 
 def _memory_fields(workers: Sequence[MemoryUsage]) -> dict[str, int]:

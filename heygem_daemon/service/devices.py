@@ -6,7 +6,7 @@ why jobs wait, and logs each new reason once.
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from heygem_daemon.config.settings import Settings, shipped_weights
@@ -18,7 +18,7 @@ from heygem_daemon.events.devices import (
     QueueGoesOn,
     WorkerRetired,
 )
-from heygem_daemon.gpu.needs import load_need
+from heygem_daemon.gpu.needs import Need, load_need
 from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import (
     CPU,
@@ -32,55 +32,13 @@ from heygem_daemon.gpu.placement import (
 from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.gpu.torch_build import is_cuda_usable
-from heygem_daemon.service.queue import backoff_seconds
+from heygem_daemon.service.cpu_capacity import CpuCapacity
+from heygem_daemon.service.cpu_slots import JobShare
+from heygem_daemon.service.quarantine import Quarantine
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor
-
-
-@dataclass(frozen=True, slots=True)
-class _QuarantinedDevice:
-    """A device that has failed."""
-
-    failures: int
-    """Failures in a row."""
-
-    until: float
-    """Monotonic time at which its quarantine ends."""
-
-    reason: str
-    """Why it failed the last time."""
-
-
-class Quarantine:
-    """Excludes a device that has failed, for a time that doubles with each failure in a row: from
-    5 seconds to 10 minutes. Then one more job may try it. A device goes by its UUID, the CPU by
-    None."""
-
-    def __init__(self) -> None:
-        self._devices: dict[str | None, _QuarantinedDevice] = {}
-
-    def add(self, uuid: str | None, reason: str, now: float) -> float | None:
-        """Exclude a device, and return for how many seconds. Returns None where it is excluded
-        already: two workers that fail for the same reason count once."""
-        before = self._devices.get(uuid)
-        if before is not None and now < before.until:
-            return None
-        failures = before.failures + 1 if before else 1
-        self._devices[uuid] = _QuarantinedDevice(failures, now + backoff_seconds(failures), reason)
-        return backoff_seconds(failures)
-
-    def release(self, uuid: str | None) -> None:
-        """End a device's quarantine, and forget its failures, after a job went well there."""
-        self._devices.pop(uuid, None)
-
-    def quarantined(self, now: float) -> Iterator[tuple[str | None, str, float]]:
-        """Yield the excluded devices: UUID, reason, and seconds left."""
-        for uuid, device in self._devices.items():
-            if now < device.until:
-                yield uuid, device.reason, device.until - now
-
 
 WAIT_RECHECK_SECONDS = 2.0
 """How long the finder waits before it tries to place an engine's jobs again."""
@@ -112,6 +70,11 @@ def build_placement_request(settings: Settings, engine: str | None = None) -> Pl
     return PlacementRequest(name, lambda device_name: load_need(cache, name, stamp, device_name))
 
 
+def read_cpu_need(settings: Settings) -> Need:
+    """Return what the engine of the settings needs on the CPU, as measured on this machine."""
+    return build_placement_request(settings).need(CPU.name)
+
+
 @dataclass(frozen=True, slots=True)
 class _Wait:
     """Why the jobs of one engine have no device now."""
@@ -131,12 +94,15 @@ class DeviceFinder:
         executor: Executor,
         read_gpus: Callable[[], Readings],
         clock: Clock,
+        cpu: CpuCapacity,
     ) -> None:
         self._settings = settings
         self._policy = build_placement_policy(settings)
         self._executor = executor
         self._read_gpus = read_gpus
         self._clock = clock
+        self.cpu = cpu
+        """How many jobs the CPU renders at a time."""
         self._quarantine = Quarantine()
         self._waits: dict[str, _Wait] = {}
         self._reserved_gpus: frozenset[str] = frozenset()
@@ -153,12 +119,20 @@ class DeviceFinder:
         """Follow changed settings, and try to place all waiting jobs again."""
         self._settings = settings
         self._policy = build_placement_policy(settings)
+        self.cpu.apply(settings)
         self.expire_waits()
 
     @property
     def capacity(self) -> int:
         """How many jobs could run at the same time if nobody else used the devices; 1 or more."""
-        return max(1, len(self._healthy(self._gpus())) * self._policy.jobs_per_gpu)
+        if not (gpus := self._gpus()):
+            return self.cpu.slots
+        return max(1, len(self._healthy(gpus)) * self._policy.jobs_per_gpu)
+
+    def share_on(self, device: DeviceChoice, jobs: int) -> JobShare | None:
+        """Return what the next job on ``device`` may use of the machine; None: all, as on a GPU.
+        ``jobs``: how many run or wait, this one included."""
+        return self.cpu.share(jobs) if device.uuid is None else None
 
     @property
     def has_no_healthy_device(self) -> bool:
@@ -192,6 +166,7 @@ class DeviceFinder:
             self._executor.occupancies(),
             self.quarantined(),
             self._reserved_gpus,
+            self.cpu.slots,
             self._cuda_usable(),
         )
         answer = place(
@@ -208,7 +183,9 @@ class DeviceFinder:
     ) -> Placed | Waiting:
         """Return where a job for ``engine`` could start if the daemon's workers were ``workers``.
         Remembers and logs nothing."""
-        context = PlacementContext(workers, self.quarantined(), frozenset(), self._cuda_usable())
+        context = PlacementContext(
+            workers, self.quarantined(), frozenset(), self.cpu.slots, self._cuda_usable()
+        )
         request = build_placement_request(self._settings, engine)
         return place(self.readings, self._policy, request, context)
 

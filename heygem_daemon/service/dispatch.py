@@ -21,12 +21,7 @@ from heygem_daemon.service.gpu_monitor import build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.room import RoomForOthers, StartCheck
-from heygem_daemon.service.running_jobs import (
-    RunningJob,
-    build_render,
-    job_logger,
-    owner_of,
-)
+from heygem_daemon.service.running_jobs import RunningJob, build_render, job_logger, owner_of
 from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.steered_jobs import SteeredJobs
@@ -225,7 +220,9 @@ class Dispatcher:
         self._disk_space.end_round(jobs, is_running=is_running)
         self._memory.end_round(has_queued=bool(jobs), is_running=is_running)
         due = self._queue.due(self._clock.monotonic(), self._load)
-        self._room.make_room(due, self.capacity, self._settings, self._may_start)
+        # Where memory is short, the devices are as full as they can be.
+        places = len(self.attempts.running) if self._memory.short else self.capacity
+        self._room.make_room(due, places, self._settings, self._may_start)
         if faults:
             raise faults[0]
 
@@ -337,7 +334,9 @@ class Dispatcher:
         place = (member.number, member.of) if member else (None, None)
         JobStarted(choice.device.label, job.journal.attempts, *place).log(job_logger(job))
         try:
-            order = build_render(job, self._settings)
+            count = len(self.attempts.running) + len(self._queue)
+            share = self._devices.share_on(choice.device, count)
+            order = build_render(job, self._settings, share)
             self._executor.submit(choice.device, order, choice.need_bytes)
         except OSError as error:
             reason = f"no worker process could be started: {error}"

@@ -7,7 +7,8 @@ from heygem_daemon.config.folders import PriorityCaps
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.admission import DiskSpaceCheck, MemoryCheck
 from heygem_daemon.service.attempts import Attempts
-from heygem_daemon.service.devices import DeviceFinder
+from heygem_daemon.service.cpu_capacity import CpuCapacity
+from heygem_daemon.service.devices import DeviceFinder, read_cpu_need
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.progress_notes import ProgressNotes
@@ -59,7 +60,9 @@ def build_parts(
     rest = Rest(settings, clock)
     queue = Queue(caps, rest.is_resting)
     signer = ResultSigner(settings, clock, dependencies.wake.set)
-    devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock)
+    memory_bytes = dependencies.memory.total
+    cpu = CpuCapacity(settings, clock, read_cpu_need, dependencies.read_processors, memory_bytes)
+    devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock, cpu)
     faults = dependencies.faults
     gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
     tally = Tally(dependencies.job_ended)

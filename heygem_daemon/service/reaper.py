@@ -47,6 +47,10 @@ class WorkerReaper:
         ):
             WorkerRetired(self._devices.label(worker.uuid), reason).log()
             self._executor.retire(worker.worker_number)
+        for worker in held:
+            if worker.uuid is None and worker.idle and worker.slot > self._devices.cpu.slots:
+                WorkerRetired(self._devices.label(None), "the CPU has fewer workers now").log()
+                self._executor.retire(worker.worker_number)
 
     def kill_if_stuck(self, running: RunningJob) -> None:
         """End the worker of a job if it makes no progress because its GPU is lost."""

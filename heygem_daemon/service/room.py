@@ -40,7 +40,7 @@ class StartCheck:
         engine = queued.job.journal.options.engine
         workers = free_one_worker(self.executor.occupancies(), running.device)
         placed = self.devices.place_beside(engine, workers)
-        if not isinstance(placed, Placed) or placed.device.uuid != running.device.uuid:
+        if not isinstance(placed, Placed) or placed.device.place != running.device.place:
             return False
         request = build_placement_request(settings, engine)
         share, held = build_memory_shares(
@@ -54,7 +54,7 @@ def free_one_worker(
 ) -> tuple[WorkerOccupancy, ...]:
     """Return the workers as they will be when a job on ``device`` has paused. Where several jobs
     run there, the one that holds the least counts as paused."""
-    busy = [each for each in workers if each.uuid == device.uuid and not each.idle]
+    busy = [each for each in workers if each.place == device.place and not each.idle]
     least = min(busy, key=lambda each: each.reserved_bytes, default=None)
     return tuple(
         replace(each, idle=True, leaving=False, committed_bytes=0, idle_seconds=0.0)

@@ -28,6 +28,7 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.report.failure_kind import FailureKind
+from heygem_daemon.service.cpu_slots import JobShare
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.job import Job
@@ -145,8 +146,10 @@ class EndedAttempt:
         return max(0.0, self.finished - self.running.started)
 
 
-def build_render(job: Job, settings: Settings) -> Render:
-    """Return the order to a worker."""
+def build_render(job: Job, settings: Settings, share: JobShare | None = None) -> Render:
+    """Return the order to a worker. ``share``: what the job may use of the machine; None: it has
+    the device for itself."""
+    share = share or JobShare(memory_bytes=round(settings.worker_memory_gib * GIB))
     return Render(
         job_id=job.id,
         audio=str(job.audio),
@@ -159,7 +162,8 @@ def build_render(job: Job, settings: Settings) -> Render:
         keep_free_bytes=round(settings.free_space_gib * GIB),
         keep_free_vram_bytes=round(settings.vram_margin_gib * GIB),
         limits=settings.media_limits,
-        memory_bytes=round(settings.worker_memory_gib * GIB),
+        memory_bytes=share.memory_bytes,
+        cores=share.cores,
     )
 
 

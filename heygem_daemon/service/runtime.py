@@ -24,6 +24,7 @@ from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.spool.sidecars import read_now
 from heygem_daemon.system.clock_sync import is_synchronized
+from heygem_daemon.system.processors import Processors, read_processors
 from heygem_daemon.system.sd_notify import Notifier
 
 
@@ -108,6 +109,9 @@ class Dependencies:
     notifier: Notifier = field(default_factory=Notifier)
     wake: WakeEvent = field(default_factory=WakeEvent)
     memory: MemoryCheck = field(default_factory=MemoryCheck)
+
+    read_processors: Callable[[], Processors] = read_processors
+    """Returns what the daemon may use of the machine's processors."""
 
     is_clock_synchronized: Callable[[], bool | None] = is_synchronized
     """Returns whether NTP or the like sets the wall clock; None: not known."""

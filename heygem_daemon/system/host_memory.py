@@ -1,7 +1,6 @@
 """Main memory: how much is available to this process, and how much it uses.
 
-In containers and under systemd's ``MemoryMax``, the limit of a control group applies, which
-/proc/meminfo does not show. Both versions of control groups are supported.
+The limit of a control group counts as well (``control_groups``).
 """
 
 import os
@@ -9,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from heygem_daemon.system.control_groups import CGROUP, find_groups, read_number, read_text
+
 PROC = Path("/proc")
-CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,49 +62,17 @@ def peak_resident_bytes(proc: Path = PROC) -> int:
 def _cgroup_limits(proc: Path, cgroup: Path) -> Iterator[tuple[int, int]]:
     """Yield limit and usage in bytes of this process's control group and of those above it, if they
     have a limit. Usage does not include cached file content."""
-    for folder, kind in _cgroup_folders(proc, cgroup):
-        limit, usage = (_read_number(folder / name) for name in (kind.limit, kind.usage))
+    for group in find_groups("memory", proc, cgroup):
+        kind = _V2 if group.version == 2 else _V1
+        limit, usage = (read_number(group.path / name) for name in (kind.limit, kind.usage))
         if limit is not None and usage is not None:
-            stat = _read_numbers(folder / "memory.stat")
+            stat = _read_numbers(group.path / "memory.stat")
             yield limit, usage - sum(stat.get(name, 0) for name in kind.cached)
-
-
-def _cgroup_folders(proc: Path, cgroup: Path) -> Iterator[tuple[Path, _CgroupFiles]]:
-    """Yield the folders of this process's control group and of those above it.
-
-    In a container the group's own path may not be visible. The root of the mount then represents
-    the group.
-    """
-    for line in _read_text(proc / "self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            root, kind = cgroup, _V2
-        elif "memory" in controllers.split(","):
-            root, kind = cgroup / "memory", _V1
-        else:
-            continue
-        own = root / path.lstrip("/")
-        for folder in (own, *own.parents):
-            if folder.is_relative_to(root):
-                yield folder, kind
 
 
 def _read_numbers(path: Path, unit: int = 1) -> dict[str, int]:
     """Return the first number of each line, times ``unit``, by the line's first word."""
-    lines = (line.split() for line in _read_text(path).splitlines())
+    lines = (line.split() for line in read_text(path).splitlines())
     return {
         words[0]: int(words[1]) * unit for words in lines if len(words) > 1 and words[1].isdecimal()
     }
-
-
-def _read_number(path: Path) -> int | None:
-    """Return the number in a kernel file; None if there is no file, or it contains 'max'."""
-    text = _read_text(path).strip()
-    return int(text) if text.isdecimal() else None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""

@@ -85,10 +85,12 @@ class WorkerHandle:
             committed_bytes=self.need_bytes if self.job else 0,
             engines=frozenset(self.engines),
             idle_seconds=now - self.last_progress_at if self.idle else 0.0,
+            slot=self.device.slot,
         )
 
-    def assign(self, render: Render, need_bytes: int, now: float) -> None:
-        """Give it a job."""
+    def assign(self, device: DeviceChoice, render: Render, need_bytes: int, now: float) -> None:
+        """Give it a job. ``device``: its own, as it is called now."""
+        self.device = device
         self.job, self.need_bytes, self.last_progress_at = render, need_bytes, now
         self.progress = None
         self.process.send(render)

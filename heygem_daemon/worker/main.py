@@ -239,6 +239,8 @@ class Renderer:
         self._speech_cache = self._speech_cache or SpeechCache()
         device_memory(engine.device.torch_device).reset_peak()  # the report is of this job
         torch.set_num_threads(engine.threads)
+        if render.cores:
+            engine.use_cores(render.cores)
         limit_data(render.memory_bytes)
         return render_job(engine, render, cache, on_progress, should_stop, self._speech_cache)
 

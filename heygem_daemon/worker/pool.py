@@ -96,10 +96,10 @@ class WorkerPool:
 
         Raises OSError where a process cannot be started.
         """
-        idle = [each for each in self.occupancies() if each.uuid == device.uuid and each.idle]
+        idle = [each for each in self.occupancies() if each.place == device.place and each.idle]
         best = choose_idle_worker(idle, render.engine or self._engine)
         worker = self._start(device) if best is None else self._workers[best.worker_number]
-        worker.assign(render, need_bytes, self._clock())
+        worker.assign(device, render, need_bytes, self._clock())
 
     def retire(self, worker_number: int) -> None:
         """Ask an idle worker to end, which frees what it holds."""
@@ -227,4 +227,8 @@ def worker_environment(inherited: Mapping[str, str], device: DeviceChoice) -> di
     # One heap for all threads. With one for each thread, pictures that one thread allocates and
     # another frees leave holes (1080p: one heap has a quarter less peak memory, and is as fast).
     environment.setdefault("MALLOC_ARENA_MAX", "1")
+    # A thread that waits for its next part must not keep a core busy that another worker needs.
+    environment.setdefault("OMP_WAIT_POLICY", "passive")
+    # NumPy's matrices here are too small to divide, but it would start a thread for each core.
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     return environment

@@ -73,6 +73,8 @@ def test_the_limit_of_a_slice_above_the_service_counts(
 
 
 def test_a_share_of_a_core_is_too_little(machine: Path) -> None:
+    (machine / "self").mkdir()
+    (machine / "self/cgroup").write_text("0::/\n")
     (machine / "cpu.max").write_text("50000 100000\n")
     processors = checked(machine)["processors"]
     assert processors.verdict == "warn"

@@ -49,6 +49,7 @@ class FakeWorker:
             committed_bytes=self.need_bytes if self.job_id else 0,
             engines=frozenset({"auto", "builtin"}),
             idle_seconds=now - self.idle_since if self.job_id is None else 0.0,
+            slot=self.device.slot,
         )
 
 
@@ -88,7 +89,7 @@ class FakeExecutor:
         return tuple(worker.occupancy(self.now()) for worker in self.workers.values())
 
     def submit(self, device: DeviceChoice, render: Render, need_bytes: int = 0) -> None:
-        on_device = [each for each in self.occupancies() if each.uuid == device.uuid]
+        on_device = [each for each in self.occupancies() if each.place == device.place]
         idle = [each for each in on_device if each.idle]
         best = choose_idle_worker(idle, render.engine or "auto")
         if best is None and len(on_device) >= (self.jobs_per_gpu if device.uuid else 1):
@@ -97,7 +98,7 @@ class FakeExecutor:
             self.started += 1
         number = best.worker_number if best else self.started
         worker = self.workers.setdefault(number, FakeWorker(number, device))
-        worker.job_id, worker.need_bytes = render.job_id, need_bytes
+        worker.device, worker.job_id, worker.need_bytes = device, render.job_id, need_bytes
         self.submitted.append(render)
         self.places[render.job_id] = device
         for message in self.answer(render):

@@ -19,6 +19,7 @@ from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.sidecar_cache import ReadSidecar
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.processors import Processors
 from heygem_daemon.system.untrusted import UnreadableText
 from tests.fakes.clock import FakeClock, FakeWakeEvent
 from tests.fakes.executor import FakeExecutor, rendered
@@ -46,6 +47,7 @@ class ServiceHarness:
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     readings: Readings = NO_GPU
     free_memory: int = 32 << 30
+    processors: Processors = field(default_factory=lambda: Processors(2, 2))
     clock_synchronized: bool | None = None
     read_sidecar: ReadSidecar = read_here
     """Reads sidecars in this process, which a daemon never does: a child takes half a second."""
@@ -78,6 +80,7 @@ class ServiceHarness:
             notifier=self.notifier,
             wake=wake,
             memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
+            read_processors=lambda: self.processors,
             read_sidecar=self.read_sidecar,
             content_probe=self.content_probe,
             advance_probes=self.advance_probes,

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from heygem_daemon.config.choices import VideoCodec
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.media.picture import ChangedRegion, ColourTags, Picture
 from heygem_daemon.media.probe import probe_video
@@ -159,3 +160,23 @@ def test_a_region_is_encoded_like_a_picture_that_has_it(tmp_path: Path, numbered
             writer.write(picture, region)
     assert (tmp_path / "put.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     np.testing.assert_array_equal(pictures[3].y, kept)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "prores"])
+def test_the_share_of_the_cores_changes_no_byte(tmp_path: Path, codec: VideoCodec) -> None:
+    """What moves far is encoded otherwise by x264 with other threads, and x265 with one."""
+    noise = np.random.default_rng(1).integers(0, 255, (256, 256), dtype=np.uint8)
+    chroma = np.full((128, 128), 128, dtype=np.uint8)
+    pictures = [
+        Picture(k, np.roll(noise, (29 * k, 37 * k), (0, 1)), chroma, chroma, BT709_FULL)
+        for k in range(12)
+    ]
+    segments = []
+    for cores in (1, 2, 16):
+        path = tmp_path / f"{cores}.mov"
+        encoder = EncoderSettings(codec=codec, cores=cores)
+        with SegmentWriter(path, 256, 256, Fraction(25), BT709_FULL, encoder=encoder) as writer:
+            for picture in pictures:
+                writer.write(picture)
+        segments.append(path.read_bytes())
+    assert segments[0] == segments[1] == segments[2]

@@ -1,6 +1,6 @@
 """How long a failed device stays in quarantine."""
 
-from heygem_daemon.service.devices import Quarantine
+from heygem_daemon.service.quarantine import Quarantine
 
 
 def excluded(quarantine: Quarantine, now: float) -> dict[str | None, float]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from heygem_daemon.config.stall_limits import StallLimits
-from heygem_daemon.gpu.placement import DeviceChoice
+from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import FromWorker, LogMessage, MemoryUsage, Progress, Render
 from heygem_daemon.worker.handle import WorkerHandle
 
@@ -39,8 +39,8 @@ def test_a_worker_that_only_repeats_itself_is_killed(
     message: FromWorker, is_progress: bool
 ) -> None:
     process: Any = FakeProcess()
-    worker = WorkerHandle(1, DeviceChoice("cpu", None, "CPU"), process, "fake", 0.0)
-    worker.assign(Render(job_id="job", audio="a", video="v", workspace="w"), 0, 0.0)
+    worker = WorkerHandle(1, CPU, process, "fake", 0.0)
+    worker.assign(CPU, Render(job_id="job", audio="a", video="v", workspace="w"), 0, 0.0)
     worker.handle_message(Progress(job_id="job", stage="track", steps=7), 10.0)
     for now in range(20, 200, 10):
         worker.handle_message(message, float(now))
@@ -58,8 +58,8 @@ def test_a_worker_that_only_repeats_itself_is_killed(
 )
 def test_each_stage_has_its_own_limit(stage: str | None, seconds: int) -> None:
     process: Any = FakeProcess()
-    worker = WorkerHandle(1, DeviceChoice("cpu", None, "CPU"), process, "fake", 0.0)
-    worker.assign(Render(job_id="job", audio="a", video="v", workspace="w"), 0, 0.0)
+    worker = WorkerHandle(1, CPU, process, "fake", 0.0)
+    worker.assign(CPU, Render(job_id="job", audio="a", video="v", workspace="w"), 0, 0.0)
     if stage is not None:
         worker.handle_message(Progress.model_validate({"job_id": "job", "stage": stage}), 0.0)
     worker.kill_if_silent(LIMITS, seconds - 1.0)

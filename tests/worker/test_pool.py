@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,20 @@ def test_the_pool_is_an_executor() -> None:
     pool: Executor = WorkerPool("fake", Path("w"), Path("c"), command=FAKE)
     assert pool.occupancies() == ()
     assert pool.poll() == []
+
+
+def test_each_slot_of_the_cpu_has_a_worker_of_its_own(desk: Desk) -> None:
+    first, second = (replace(CPU, slot=slot, slots=2) for slot in (1, 2))
+    desk.submit("1", first)
+    desk.submit("2", second)
+    desk.wait_for(Rendered, 2)
+    desk.submit("3", replace(CPU, slot=2))
+    desk.wait_for(Rendered, 3)
+    assert len({pid_of(each) for each in desk.messages(Ready)}) == 2
+    assert {each.slot: each.worker_number for each in desk.pool.occupancies()} == {1: 1, 2: 2}
+    ended = [each for each in desk.events if isinstance(each.message, Rendered)]
+    assert ended[-1].worker_number == 2
+    assert ended[-1].device.label == "CPU", "as the device is called now"
 
 
 def test_the_engine_is_loaded_once_for_two_jobs(desk: Desk) -> None:
@@ -403,6 +418,8 @@ def test_a_worker_on_the_cpu_sees_no_gpu() -> None:
         "CUDA_VISIBLE_DEVICES": "",
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "1",
+        "OMP_WAIT_POLICY": "passive",
+        "OPENBLAS_NUM_THREADS": "1",
     }
 
 

@@ -66,6 +66,9 @@ class Wav2LipEngine(Engine[Tensor]):
     def begin_job(self, frames: int) -> None:
         self._loaded.runner.begin_job(frames)
 
+    def use_cores(self, count: int) -> None:
+        self._loaded.runner.use_cores(count)
+
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         return (self._loaded.runner.network, *self.tracker.networks)

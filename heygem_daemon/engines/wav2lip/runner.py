@@ -16,7 +16,7 @@ from heygem_daemon.device.batching import BatchSizer
 from heygem_daemon.device.precision import dtype_name
 from heygem_daemon.engines.wav2lip.network import ConvBlock, Generator
 from heygem_daemon.engines.wav2lip.packed import can_pack, pack_generator
-from heygem_daemon.engines.wav2lip.streams import Streams, stream_count
+from heygem_daemon.engines.wav2lip.streams import MAX_STREAMS, Streams, stream_count
 from heygem_daemon.errors import WeightsUnavailable
 
 PICTURES_PER_STREAM = 4
@@ -68,6 +68,16 @@ class GeneratorRunner:
         that float32 draws."""
         self.batching.reset(pictures)
         self._compared = False
+
+    def use_cores(self, count: int) -> None:
+        """Draw on ``count`` cores of the CPU, at most ``MAX_STREAMS``; on a GPU nothing changes.
+
+        Each core draws pictures of its own: threads that share a picture may round it otherwise.
+        """
+        streams = min(count, MAX_STREAMS)
+        if self.device.type == "cpu" and (streams, streams) != self._streams.shape:
+            self._streams.close()
+            self._streams = Streams(streams, streams)
 
     @property
     def pictures_per_stream(self) -> int:

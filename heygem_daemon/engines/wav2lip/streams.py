@@ -24,20 +24,28 @@ def stream_count(device: torch.device) -> int:
 
 
 class Streams:
-    """``count`` threads that share torch's compute threads; for one, the caller's thread is
-    used."""
+    """``count`` threads that share ``cores``; for one, the caller's thread is used."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, cores: int | None = None) -> None:
+        """``cores``: how many compute threads they have in all; None: those of torch."""
+        cores = torch.get_num_threads() if cores is None else cores
         self.count = count
-        self._pool = _start_pool(count) if count > 1 else None
+        self.shape = count, cores
+        """Number of streams and of cores."""
+        self._pool = _start_pool(count, cores) if count > 1 else None
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield the result of ``work`` for each item, in order. Raises what ``work`` raises."""
         return map(work, items) if self._pool is None else self._pool.map(work, items)
 
 
-def _start_pool(count: int) -> ThreadPoolExecutor:
-    """Start threads that have their share of torch's compute threads.
+def _start_pool(count: int, cores: int) -> ThreadPoolExecutor:
+    """Start threads that have their share of ``cores`` as compute threads.
 
     Each thread keeps its own number. The number set last is also the default of threads that are
     new to torch, so it is restored afterwards.
@@ -47,7 +55,7 @@ def _start_pool(count: int) -> ThreadPoolExecutor:
 
     def take_share() -> None:
         torch.get_num_threads()  # At its first use of torch a thread takes the default.
-        torch.set_num_threads(max(1, threads // count))
+        torch.set_num_threads(max(1, cores // count))
         barrier.wait()
 
     pool = ThreadPoolExecutor(count, thread_name_prefix="stream")

@@ -12,6 +12,7 @@ from heygem_daemon.engines.wav2lip.runner import (
     GeneratorRunner,
     fold_batch_norms,
 )
+from heygem_daemon.engines.wav2lip.streams import MAX_STREAMS
 from heygem_daemon.errors import WeightsUnavailable
 from tests.engines.wav2lip.conftest import random_generator
 
@@ -77,6 +78,19 @@ def test_two_streams_share_the_batch_and_change_nothing(
         drawn, torch.cat([shared(given[0][k : k + 1], given[1][k : k + 1]) for k in range(9)])
     )
     assert (drawn - runner(*given)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("batch", [4, 8])
+def test_the_number_of_cores_changes_no_bit(
+    generator: Generator, given: tuple[Tensor, Tensor], batch: int
+) -> None:
+    runner = GeneratorRunner(generator, GeneratorMode(torch.float32, batch), CPU)
+    runner.use_cores(1)
+    alone = runner(*given)
+    for cores in (2, 4, 32):
+        runner.use_cores(cores)
+        assert runner.streams.count == min(cores, MAX_STREAMS)
+        assert torch.equal(runner(*given), alone)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])

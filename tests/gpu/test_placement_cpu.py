@@ -1,0 +1,68 @@
+"""The CPU as a device with slots: which slot the next job gets."""
+
+from dataclasses import replace
+
+import pytest
+
+from heygem_daemon.gpu.needs import Need
+from heygem_daemon.gpu.occupancy import WorkerOccupancy
+from heygem_daemon.gpu.placement import CPU, Placed, Waiting, place
+from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
+from heygem_daemon.gpu.reading import Readings
+
+REQUEST = PlacementRequest("builtin", lambda _name: Need(resident_bytes=0, per_frame_bytes=0))
+
+
+def busy(slot: int) -> WorkerOccupancy:
+    return WorkerOccupancy(None, 10 + slot, idle=False, slot=slot)
+
+
+def idle(slot: int, engine: str = "builtin") -> WorkerOccupancy:
+    return WorkerOccupancy(None, 10 + slot, True, engines=frozenset({engine}), slot=slot)
+
+
+@pytest.mark.parametrize(
+    ("slots", "workers", "slot"),
+    [
+        pytest.param(1, [], 1, id="the only one"),
+        pytest.param(1, [idle(1)], 1, id="the only one has a worker already"),
+        pytest.param(4, [], 1, id="the first"),
+        pytest.param(4, [busy(1), busy(2)], 3, id="the next"),
+        pytest.param(4, [busy(1), busy(3)], 2, id="the one between"),
+        pytest.param(4, [busy(1), idle(4)], 4, id="where a worker is, not a new one"),
+        pytest.param(4, [idle(2, "wav2lip"), idle(4)], 4, id="where the engine is loaded"),
+        pytest.param(2, [busy(1), idle(2), idle(3)], 2, id="not a slot that is no more"),
+        pytest.param(2, [busy(3)], 1, id="beside a job in a slot that is no more"),
+        pytest.param(2, [WorkerOccupancy("GPU-0", 1, False), busy(1)], 2, id="beside a GPU's"),
+    ],
+)
+def test_a_job_gets_a_free_slot(slots: int, workers: list[WorkerOccupancy], slot: int) -> None:
+    answer = place(Readings(), Policy("cpu"), REQUEST, PlacementContext(workers, cpu_slots=slots))
+    assert answer == Placed(replace(CPU, slot=slot, slots=slots))
+
+
+@pytest.mark.parametrize(
+    ("slots", "workers", "reason"),
+    [
+        (1, [busy(1)], "The CPU's worker is busy with another job."),
+        (2, [busy(1), busy(2), idle(3)], "The CPU's 2 workers are busy with other jobs."),
+        (1, [busy(2), idle(1)], "The CPU's worker is busy with another job."),
+    ],
+)
+def test_a_job_waits_while_no_slot_is_free(
+    slots: int, workers: list[WorkerOccupancy], reason: str
+) -> None:
+    answer = place(Readings(), Policy("cpu"), REQUEST, PlacementContext(workers, cpu_slots=slots))
+    assert answer == Waiting(reason)
+
+
+def test_a_worker_that_leaves_has_its_slot_until_it_is_gone() -> None:
+    leaving = WorkerOccupancy(None, 1, idle=False, leaving=True, slot=1)
+    context = PlacementContext([leaving], cpu_slots=2)
+    answer = place(Readings(), Policy("cpu"), REQUEST, context)
+    assert answer == Placed(replace(CPU, slot=2, slots=2))
+
+
+def test_the_slot_is_named_where_there_are_several() -> None:
+    assert CPU.label == "CPU"
+    assert replace(CPU, slot=2, slots=4).label == "CPU, slot 2"
