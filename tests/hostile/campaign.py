@@ -15,7 +15,7 @@ from tests.fakes.accounts import accounts, common_group, ordinary
 from tests.fuzz.ground import Ground
 from tests.fuzz.life import Daemon
 from tests.hostile.honest import Honest, drop_locally, drop_over_samba
-from tests.hostile.local import be_hostile_locally
+from tests.hostile.local import BREACH, be_hostile_locally
 from tests.hostile.over_samba import be_hostile_over_samba
 from tests.hostile.processes import running
 
@@ -25,6 +25,9 @@ JOB_SECONDS = 2.0
 
 MAX_RATIO = 3.0
 """The honest user's jobs may take this many times as long as alone."""
+
+CLAIMED = ("processing", "done", "failed")
+"""Where the folder of a claimed batch may be at the end."""
 
 FIRST_SECONDS = 5.0
 """The hostile user starts so long before the first honest job."""
@@ -88,6 +91,8 @@ def run(
         if ground.canaries() != before:
             result.wrong.append("a file outside of the spool was touched")
         result.wrong += ground.leaks()
+        if any(any((ground.spool / part).glob(f"*/{BREACH}")) for part in CLAIMED):
+            result.wrong.append("the hostile user wrote beside a claimed folder")
         report(result)
     return result
 

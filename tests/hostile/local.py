@@ -20,6 +20,9 @@ MAX_ENTRIES = 10_000
 """The hostile user makes no more entries in the inbox than these, and then deletes some."""
 
 MAX_HELD = 200
+BREACH = "breached"
+"""A file of this name shows that the hostile user could write where he must not."""
+
 HEAVY_BYTES = 3_000_000
 BATCH_MEMBERS = 200
 
@@ -45,12 +48,16 @@ def be_hostile_locally(folder: Path, user: str, group: int, seed: int) -> None:
         touch_for_ever,
         take_results,
         occupy_names,
+        block_batches,
     )
+    lodgings: list[int] = []
     while True:
         with suppress(OSError):
             chance.choice(attacks)(ground, chance, range(first, first + BURST))
         with suppress(OSError):
             _hold(ground, chance, held)
+        with suppress(OSError):
+            _lodge(ground, lodgings)
         _limit(ground)
         first += BURST
         time.sleep(PAUSE_SECONDS)
@@ -138,6 +145,40 @@ def occupy_names(ground: Ground, chance: random.Random, _numbers: range) -> None
                     target.mkdir()
                 else:
                     target.write_bytes(b"hostile")
+
+
+def block_batches(ground: Ground, chance: random.Random, _numbers: range) -> None:
+    """Put a folder, a link, a pipe or a file that nobody may open in the place of what lies in the
+    folders of batches."""
+    things: tuple[Callable[[Path], object], ...] = (
+        lambda path: (path / "x").mkdir(parents=True),
+        lambda path: path.symlink_to(path.name),
+        lambda path: path.touch(0),
+        os.mkfifo,
+    )
+    for place in ("outbox", "failed"):
+        found = [*(ground.spool / place).glob("*/*")]
+        for path in chance.sample(found, min(10, len(found))):
+            with suppress(OSError):
+                path.rename(path.with_name(f"taken-{path.name}"))
+                chance.choice(things)(path)
+
+
+def _lodge(ground: Ground, lodgings: list[int]) -> None:
+    """Stay in one's own folders, and write beside them once they are in processing/."""
+    if len(lodgings) < MAX_HELD:
+        own = (ground.spool / "inbox").glob("b-*")
+        lodgings.extend(os.open(folder, os.O_RDONLY | os.O_DIRECTORY) for folder in own)
+    for handle in lodgings:
+        with suppress(OSError):
+            if _is_claimed(handle):
+                os.close(os.open(f"../{BREACH}", os.O_WRONLY | os.O_CREAT, dir_fd=handle))
+                if not _is_claimed(handle):  # It left processing/ meanwhile, and is open to all.
+                    os.unlink(f"../{BREACH}", dir_fd=handle)
+
+
+def _is_claimed(handle: int) -> bool:
+    return "/processing/" in os.readlink(f"/proc/self/fd/{handle}")  # noqa: PTH115
 
 
 def _hold(ground: Ground, chance: random.Random, held: list[int]) -> None:
