@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.drops import Drop
-from tests.crash.witness import find_faults
+from tests.crash.witness import PAGES, find_faults
 from tests.crash.worker import CHUNKS, chunk_of, result_of, segment_name
 
 HOT_FOLDER = "anna"
@@ -52,7 +52,8 @@ class Ledger:
         """Return everything of jobs that is in the spool, in any state."""
         parts = ("inbox", "processing", "outbox", "done", "failed", ".state/finished")
         found = [path for part in parts for path in (self.root / part).iterdir()]
-        empty = [path for path in found if path.name == HOT_FOLDER and not any(path.iterdir())]
+        hot = [path for path in found if path.name == HOT_FOLDER]
+        empty = [path for path in hot if {each.name for each in path.iterdir()} <= {*PAGES}]
         return [path for path in found if path not in empty]
 
     def audit(self) -> list[str]:
@@ -137,7 +138,7 @@ class Ledger:
             files = [file for end in journal["ended"] for file in end["published"]]
             names = ["batch.json", *(file["name"] for file in [*files, *journal["published"]])]
             owned |= {str(Path(journal.get("folder", ""), journal["name"], name)) for name in names}
-        present = {str(path.relative_to(outbox)) for path in outbox.rglob("*") if path.is_file()}
+        present = {str(path.relative_to(outbox)) for path in _files(outbox)}
         for name in owned ^ present:
             yield f"{name} is in the outbox or in a journal, but not in both"
 
@@ -157,7 +158,7 @@ class Ledger:
                 if found != (file["size"], file["inode"], file["mtime_ns"]):
                     yield f"{path.name} describes another file than {name}"
         parts = [self.root / part for part in ("outbox", "done", "failed")]
-        files = (path for part in parts for path in part.rglob("*") if path.is_file())
+        files = (path for part in parts for path in _files(part))
         names = {str(path.relative_to(self.root)) for path in files}
         yield from (f"{name} is in no record" for name in names - recorded)
 
@@ -232,3 +233,9 @@ def _chunks_at_last_start(folder: Path) -> int:
 def _unpacked(file: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(file) as archive:
         return {Path(name).name: archive.read(name) for name in archive.namelist()}
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files below ``folder``, without the pages of hot folders."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return [path for path in found if path.name not in PAGES]

@@ -28,6 +28,11 @@ _CHANGES = 0x2 | 0x8 | 0x80 | 0x100
 Seen = set[tuple[str, int, int]]
 """The files that were checked: path, inode, size in bytes."""
 
+PAGES = ("status.html", "status.txt")
+"""The status page of a hot folder, in its folder of the outbox. It belongs to no job."""
+
+PAGE_ENDS = {".html": b"</html>"}
+
 
 @dataclass(frozen=True, slots=True)
 class WitnessReport:
@@ -122,6 +127,10 @@ def find_faults(outbox: Path, seen: Seen) -> Iterator[str]:
 
 def _faults(path: Path) -> Iterator[str]:
     if path.name.startswith("."):
+        return
+    if path.name in PAGES:
+        if not path.read_bytes().rstrip().endswith(PAGE_ENDS.get(path.suffix, b"")):
+            yield f"{path.name} was seen unfinished"
         return
     if path.name.endswith(".rendering.txt"):
         if not path.read_text().endswith(NOTE_END):
