@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -263,3 +264,16 @@ def test_a_claim_looks_at_its_own_files_alone(
     monkeypatch.setattr(claims, "scan", lambda _now: pytest.fail("the whole inbox is scanned"))
     claims.claim(harness.clock.now)
     assert harness.processing() == 2
+
+
+def test_page_and_log_say_once_that_an_inbox_is_crowded(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "SAMPLED", 5)
+    monkeypatch.setattr("heygem_daemon.service.intake.scan", partial(inbox.scan, limit=20))
+    harness.drop(*(f"{number}.wav" for number in range(60)))
+    service = harness.service()
+    harness.run_rounds(service, 20.0)
+    told = [each.reason for each in harness.status().inbox if each.name == "inbox"]
+    assert [reason[:36] for reason in told] == ["holds more than 100000 names: only a"]
+    assert harness.logged("holds more than 100000 names") == 1
