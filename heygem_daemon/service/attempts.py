@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, ValuesView
+from contextlib import suppress
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.devices import WorkerDead
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import (
@@ -32,6 +34,7 @@ from heygem_daemon.service.running_jobs import (
     log_note,
 )
 from heygem_daemon.service.runtime import Clock
+from heygem_daemon.spool.attempt_count import record_work
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent, is_final
 
@@ -184,6 +187,14 @@ class Attempts:
             now = self._clock.monotonic()
             self._tally.add_progress(running, message, now)
             record_progress(running, message, now)
+            self._record_work(running, message)
+
+    def _record_work(self, running: RunningJob, progress: Progress) -> None:
+        """Record once in the journal that an attempt is at work. Where that cannot be written, a
+        death of the daemon counts as an attempt."""
+        if progress.stage != "probe" and not running.job.journal.at_work:
+            with suppress(EnvironmentFault, OSError):
+                running.job = record_work(self._spool.files, running.job)
 
     def _handle_verdict(self, event: WorkerEvent, verdict: Verdict) -> None:
         if isinstance(verdict, Unfit):

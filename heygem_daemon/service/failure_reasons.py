@@ -41,7 +41,8 @@ def exhaustion_reason(job: Job) -> str:
     """Return why a job failed that has had all its attempts."""
     errors = _errors(job)
     if not errors:
-        times = "once" if job.journal.attempts == 1 else f"{job.journal.attempts} times"
+        count = job.journal.attempts + job.journal.deaths
+        times = "once" if count == 1 else f"{count} times"
         return (
             f"The daemon itself ended, or its machine, {times} while the job was rendered, and the"
             " job got no further in between."

@@ -55,6 +55,7 @@ from heygem_daemon.service.running_jobs import (
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.signing import ResultSigner, SigningFault
 from heygem_daemon.service.tally import Tally, describe_finished
+from heygem_daemon.spool.attempt_count import has_all
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.spool import Spool
@@ -137,8 +138,7 @@ class JobOutcomes:
 
     def is_exhausted(self, job: Job) -> bool:
         """Return whether ``job`` has had all its attempts, the last one without progress."""
-        has_all = job.journal.attempts >= self._max_attempts
-        return has_all and not self._spool.has_progressed(job)
+        return has_all(job.journal, self._max_attempts) and not self._spool.has_progressed(job)
 
     def fail_exhausted(self, job: Job) -> None:
         """Fail a job that has had all its attempts. Raises EnvironmentFault."""

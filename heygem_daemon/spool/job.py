@@ -138,6 +138,11 @@ class Journal(FrozenModel):
     """Seconds since the epoch."""
     attempts: int = 0
     """Attempts in a row that brought no new chunk, the present one included."""
+    deaths: int = 0
+    """Deaths of the daemon in a row during attempts that were at work and brought no new chunk.
+    ``attempts`` does not count them."""
+    at_work: bool = False
+    """Whether the last attempt got beyond reading the files, and nothing has ended it yet."""
     chunks: int = 0
     """Finished chunks at the start of the last attempt."""
     deferrals: int = 0

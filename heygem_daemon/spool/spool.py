@@ -13,6 +13,7 @@ from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.spool import claim, lock, publish, record_store, recovery
+from heygem_daemon.spool.attempt_count import count_start
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.ended_jobs import EndedJobs
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
@@ -220,18 +221,15 @@ class Spool(SpoolLayout):
             recovery.set_aside_claimed(self._place, self.files, folder, clause, self.language)
 
     def begin_attempt(self, job: Job) -> Job:
-        """Count an attempt durably before it starts. Return the changed job.
-
-        If the one before brought new chunks, whatever ended it, the count begins anew.
-        """
+        """Count an attempt durably before it starts. Return the changed job."""
         with self._guard():
-            before = 0 if self.has_progressed(job) else job.journal.attempts
+            count = count_start(job.journal, has_progressed=self.has_progressed(job))
             self._make_member_folder(job)
             self.files.remove_tree(job.folder / STAGE_FOLDER)
             take_kept_chunks(self.cache, self.files, job)
             self.files.make_folder(job.workspace)
             chunks = count_chunks(job.workspace)
-            return self._save_changes(job, attempts=before + 1, chunks=chunks)
+            return self._save_changes(job, **count, chunks=chunks)
 
     def has_progressed(self, job: Job) -> bool:
         """Return whether the job has more finished chunks than at its last start."""
@@ -244,6 +242,7 @@ class Spool(SpoolLayout):
             return self._save_changes(
                 job,
                 attempts=max(0, job.journal.attempts - 1),
+                at_work=False,
                 deferrals=job.journal.deferrals + 1,
                 troubles=job.journal.troubles_with(self._clock(), "deferred", reason),
             )
@@ -252,7 +251,7 @@ class Spool(SpoolLayout):
         """Record that a crash or a bug ended the attempt, which counts. Return the changed job."""
         with self._guard():
             troubles = job.journal.troubles_with(self._clock(), "error", error)
-            return self._save_changes(job, troubles=troubles)
+            return self._save_changes(job, troubles=troubles, at_work=False)
 
     def hurry(self, job: Job, asked_ns: int) -> Job:
         """Record that the job goes first in its line, and return the changed job. ``asked_ns``:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.protocol import Crashed, FromWorker, Refused, Render
+from heygem_daemon.protocol import Crashed, FromWorker, Progress, Refused, Render
 from heygem_daemon.render.chunks import Chunk
+from heygem_daemon.spool.attempt_count import MAX_DEATHS
 from heygem_daemon.spool.cached_entries import LAST_USE_FILE
 from heygem_daemon.spool.job import SEGMENT
 from heygem_daemon.spool.kept_chunks import count_chunks
@@ -65,6 +66,61 @@ def test_many_deaths_of_the_daemon_do_not_fail_a_job_that_makes_progress(
     assert drawing.found == [0, 1, 2, 3, 4, 5, 6]
     talk.executor.answer = rendered
     assert talk.service().run_once().published == 1
+
+
+class Tracking:
+    """A worker that follows the face in each attempt, and does not come to the first chunk."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+
+    def __call__(self, render: Render) -> Messages:
+        self.attempts += 1
+        return [Progress(job_id=render.job_id, stage="track"), *keep_running(render)]
+
+
+def test_the_daemon_may_die_often_while_a_job_has_no_chunk_yet(talk: ServiceHarness) -> None:
+    talk.executor.answer = Tracking()
+    for _ in range(8):
+        daemon = talk.service()
+        talk.run_rounds(daemon, 10)
+        talk.kill(daemon)
+    talk.executor.answer = rendered
+    assert talk.service().run_once().published == 1
+
+
+def test_a_job_that_works_at_every_death_of_the_daemon_fails_in_the_end(
+    talk: ServiceHarness,
+) -> None:
+    tracking = talk.executor.answer = Tracking()
+    for _ in range(MAX_DEATHS + 3):
+        daemon = talk.service()
+        talk.run_rounds(daemon, 10)
+        talk.kill(daemon)
+    assert tracking.attempts == MAX_DEATHS
+    reason = (talk.spool.failed / "talk" / "reason.txt").read_text()
+    assert f"The daemon itself ended, or its machine, {MAX_DEATHS} times" in reason
+
+
+def test_a_death_of_the_worker_at_work_counts_as_before(talk: ServiceHarness) -> None:
+    def answer(render: Render) -> Messages:
+        message = Progress(job_id=render.job_id, stage="track")
+        return [message, WorkerDied("was killed", render.job_id)]
+
+    talk.executor.answer = answer
+    talk.run_rounds(talk.service(), 120)
+    assert talk.status().counts.failed == 1
+
+
+def test_a_stop_at_work_costs_nothing(talk: ServiceHarness) -> None:
+    talk.executor.answer = Tracking()
+    for _ in range(5):
+        daemon = talk.service()
+        talk.run_rounds(daemon, 10)
+        daemon._stop()
+        talk.kill(daemon)
+    (job,) = talk.spool.recover()
+    assert (job.journal.attempts, job.journal.deaths, job.journal.at_work) == (0, 0, False)
 
 
 def test_deaths_without_progress_are_not_called_a_fault_of_the_program(
