@@ -21,6 +21,7 @@ readonly LOGS=/var/log/heygem-daemon
 readonly UNIT=heygem-daemon.service
 # Installed, but not enabled: `heygem-daemon config check` says what needs them.
 readonly SOCKETS=(heygem-daemon-metrics.socket heygem-daemon-notify.socket)
+readonly ALL_EXTRAS=(c2pa heic notify)
 readonly UNITS=/etc/systemd/system
 readonly DROPINS=$UNITS/$UNIT.d
 readonly NOTIFY_DROPINS=$UNITS/heygem-daemon-notify@.service.d
@@ -116,6 +117,10 @@ parse() {
         *) die "unknown option $1 (--help lists them)" ;;
         esac
         shift
+    done
+    local extra
+    for extra in ${EXTRAS//,/ }; do
+        [[ " ${ALL_EXTRAS[*]} " == *" $extra "* ]] || die "--extras $extra: there are ${ALL_EXTRAS[*]}"
     done
     [[ -z $PURGE || $ACTION == uninstall ]] || die '--purge is for --uninstall'
     [[ -z $SPOOL || $ACTION == install ]] || die '--spool is for an installation; change the' \

@@ -52,15 +52,21 @@ def misplaced_checks(weights: Path, own: Path) -> list[Check]:
 
 def needed_checkpoint_check(engine: str, folder: Path, examined: list[Check] | None) -> list[Check]:
     """Return a failure if the setting ``engine`` needs a checkpoint and ``folder`` has none that
-    can be used. ``examined``: the findings of ``checkpoint_checks``; None: nothing was read, so a
-    file of the right name counts."""
+    can be used. ``examined``: the findings of ``checkpoint_checks``; None: no file was read as a
+    whole, so one counts whose size and first bytes are right."""
     if engine not in checkpoint_programs():
         return []
     name, remedy = "engine", f"Add one: heygem-daemon weights add FILE; or set engine to '{AUTO}'."
-    if not checkpoints.find_checkpoints(folder):
+    present = checkpoints.find_checkpoints(folder)
+    if not present:
         detail = f"'{engine}' needs a checkpoint, and {folder} has none: jobs wait"
         return [failed(name, detail, remedy)]
-    if examined is not None and all(check.verdict != "pass" for check in examined):
+    if examined is None:
+        faults = [(path.name, checkpoints.find_obvious_fault(path)) for path in present]
+        if all(fault is not None for _, fault in faults):
+            file, fault = faults[0]
+            return [failed(name, f"'{engine}' needs a checkpoint; {file} {fault}", remedy)]
+    elif all(check.verdict != "pass" for check in examined):
         return [failed(name, f"'{engine}' can use no checkpoint in {folder}: jobs wait", remedy)]
     return []
 

@@ -22,6 +22,9 @@ from heygem_daemon.system.checksum import sha256_of
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
 BUILTIN_FOLDER = "builtin"
 ADDED_FILE = "added.json"
+HEAD_BYTES = 9
+LEAST_CHECKPOINT_BYTES = 1 << 20
+"""No generator is that small: the published one has 36 million weights."""
 LARGE_FILE_BYTES = 1 << 20
 """Bytes from which a file of another name may be a checkpoint; notes and pictures are smaller."""
 
@@ -88,6 +91,25 @@ def find_checkpoints(weights: Path) -> list[Path]:
 def has_checkpoint_suffix(path: Path) -> bool:
     """Whether a file's name ends as a checkpoint's does, in upper or lower case."""
     return path.suffix.lower() in CHECKPOINT_SUFFIXES
+
+
+def find_obvious_fault(path: Path) -> str | None:
+    """Return why a file cannot be a checkpoint, by its size and first bytes, as a clause; None: it
+    may be one. A look into it takes a process that may import torch."""
+    try:
+        with path.open("rb") as file:
+            head, size = file.read(HEAD_BYTES), path.stat().st_size
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if size < LEAST_CHECKPOINT_BYTES:
+        return f"has {size} bytes, too few for a checkpoint"
+    if path.suffix.lower() == ".safetensors":
+        # The length of a JSON object (8 bytes, little-endian), and the object.
+        is_one = head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size
+    else:
+        # A ZIP archive, as torch has written it since 1.6, or the protocol of a pickle before.
+        is_one = head.startswith((b"PK\x03\x04", b"\x80"))
+    return None if is_one else "is no checkpoint by its first bytes"
 
 
 def find_unsupported_files(weights: Path) -> list[Path]:

@@ -3,6 +3,9 @@
 # Its names in capitals, and say, note, die, change and write are install.sh's.
 # shellcheck disable=SC2154,SC2034
 
+# The drop-ins that this script writes, and those that commands of config check and doctor write.
+readonly SUGGESTED_DROPINS=(spool.conf network.conf log-folder.conf on-published-folders.conf port.conf)
+
 uninstall() {
     local spool file
     spool=$(setting spool)
@@ -17,8 +20,8 @@ uninstall() {
         # The folder, too, if this was all that was in it.
         change rmdir --parents --ignore-fail-on-non-empty "${file%/*}"
     done < <([[ -r $RECORD ]] && sed 's/^[0-9a-f]*  //' "$RECORD")
-    for file in "$DROPINS" "$NOTIFY_DROPINS"; do
-        change rm -f "$file/spool.conf"
+    for file in "$DROPINS" "$NOTIFY_DROPINS" "$UNITS/heygem-daemon-metrics.socket.d"; do
+        change rm -f "${SUGGESTED_DROPINS[@]/#/$file/}"
         [[ ! -d $file ]] || change rmdir --ignore-fail-on-non-empty "$file"
     done
     if [[ $(readlink "$COMMAND") == "$APP/current/bin/heygem-daemon" ]]; then
@@ -40,7 +43,7 @@ uninstall() {
 note_drop_ins() {
     local each own=()
     for each in "$UNITS"/heygem-daemon*.d/*; do
-        [[ -e $each && ${each##*/} != spool.conf ]] || continue
+        [[ -e $each && " ${SUGGESTED_DROPINS[*]} " != *" ${each##*/} "* ]] || continue
         if [[ ! -r $RECORD ]] || ! grep -qxE "[0-9a-f]*  ${each//./\\.}(\.new)?" "$RECORD"; then
             own+=("$each")
         fi

@@ -67,7 +67,12 @@ def test_a_running_daemon_is_not_blamed_for_a_missing_driver() -> None:
 def test_an_engine_without_the_checkpoint_that_it_needs_is_not_fit(tmp_path: Path) -> None:
     (check,) = needed_checkpoint_check("wav2lip", tmp_path, None)
     assert (check.verdict, "heygem-daemon weights add" in check.remedy) == ("fail", True)
-    (tmp_path / "a.pth").touch()
+    (tmp_path / "a.pth").write_bytes(b"12345")
+    (check,) = needed_checkpoint_check("wav2lip", tmp_path, None)
+    assert (check.verdict, "a.pth has 5 bytes" in check.detail) == ("fail", True)
+    with (tmp_path / "a.pth").open("wb") as file:
+        file.write(b"PK\x03\x04")
+        file.truncate(4 << 20)
     assert needed_checkpoint_check("wav2lip", tmp_path, None) == []
     broken = [warned("checkpoint a.pth", "is damaged", "Replace it.")]
     (check,) = needed_checkpoint_check("wav2lip", tmp_path, broken)

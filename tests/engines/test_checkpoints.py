@@ -125,3 +125,24 @@ def test_a_folder_that_cannot_be_read_holds_nothing(
     monkeypatch.setattr(Path, "iterdir", refuse)
     assert checkpoints.weights_stamp(tmp_path) == ()
     assert checkpoints.weights_fingerprint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "size", "fault"),
+    [
+        ("a.pth", b"PK\x03\x04", 2 << 20, None),
+        ("a.pt", b"\x80\x02\x8a", 2 << 20, None),
+        ("a.safetensors", b"\x40\0\0\0\0\0\0\0{", 2 << 20, None),
+        ("a.pth", b"PK\x03\x04", 500, "too few"),
+        ("a.pth", b"<html>", 2 << 20, "first bytes"),
+        ("a.safetensors", b"PK\x03\x04", 2 << 20, "first bytes"),
+    ],
+)
+def test_what_is_no_checkpoint_at_first_sight_is_told(
+    tmp_path: Path, name: str, head: bytes, size: int, fault: str | None
+) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.write(head)
+        file.truncate(size)
+    found = checkpoints.find_obvious_fault(tmp_path / name)
+    assert fault in found if fault and found else found is fault

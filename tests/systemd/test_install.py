@@ -1,11 +1,16 @@
 """install.sh without a container: what it would do, and what it refuses."""
 
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.unit_doubts import find_unit_doubts
+from heygem_daemon.system.unit import Unit
 from tools.install import ROOT
 
 SCRIPT = ROOT / "systemd" / "install.sh"
@@ -95,6 +100,8 @@ def test_a_spool_that_would_not_work_is_refused(tmp_path: Path, spool: str, prob
         (["--upgrade", "--spool", "/srv/heygem"], "--spool is for an installation"),
         (["--spool"], "needs a value"),
         (["--spol", "/srv/heygem"], "unknown option --spol"),
+        (["--extras", "c2pa,foo"], "--extras foo: there are c2pa heic notify"),
+        (["--extras=notify; id"], "--extras notify;: there are"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: list[str], problem: str) -> None:
@@ -113,6 +120,33 @@ def test_a_python_that_the_service_cannot_see_or_use_is_refused(tmp_path: Path) 
         assert "no Python 3.11 or newer that the service can use" in done.stdout
 
 
+def test_the_extras_are_those_of_the_project() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    script = (ROOT / "systemd" / "install.sh").read_text()
+    (line,) = re.findall(r"ALL_EXTRAS=\((.*)\)", script)
+    assert set(line.split()) == set(extras) - {"dev"}
+
+
+def test_every_drop_in_that_config_check_writes_is_removed(tmp_path: Path) -> None:
+    settings = Settings(
+        spool=tmp_path / "a",
+        log_folder=tmp_path / "b",
+        on_published=("true",),
+        on_published_folders=(tmp_path / "c",),
+        c2pa_timestamp_url="http://x.example",
+        metrics_port=9999,
+    )
+    closed = {"PrivateNetwork": "yes", "ProtectSystem": "strict", "ProtectHome": "no"}
+    doubts = find_unit_doubts(settings, Unit("heygem-daemon.service", closed))
+    names = set(re.findall(r"> \S+/([\w-]+\.conf)", " ".join(doubts)))
+    assert len(names) == 5
+    script = (ROOT / "systemd" / "install" / "removal.sh").read_text()
+    (line,) = re.findall(r"SUGGESTED_DROPINS=\((.*)\)", script)
+    assert set(line.split()) == names
+
+
 def test_an_uninstallation_names_the_drop_ins_that_it_leaves(tmp_path: Path) -> None:
     """The part of the script alone, in folders of the test's."""
     drop_ins, record = tmp_path / "heygem-daemon.service.d", tmp_path / "installed.sha256"
@@ -121,7 +155,8 @@ def test_an_uninstallation_names_the_drop_ins_that_it_leaves(tmp_path: Path) -> 
         each.mkdir()
     (of_socket / "port.conf").touch()
     (of_sender / "spool.conf").touch()
-    for name in ("spool.conf", "heygem-daemon-gpu.conf", "my own.conf", "network.conf"):
+    suggested = ("spool.conf", "network.conf", "log-folder.conf", "on-published-folders.conf")
+    for name in (*suggested, "heygem-daemon-gpu.conf", "my own.conf"):
         (drop_ins / name).touch()
     record.write_text(f"00ff  {drop_ins}/heygem-daemon-gpu.conf\n")
     script = f"""
@@ -138,8 +173,9 @@ def test_an_uninstallation_names_the_drop_ins_that_it_leaves(tmp_path: Path) -> 
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     left = sorted(path.name for path in drop_ins.iterdir())
-    assert left == ["my own.conf", "network.conf"]
+    assert left == ["my own.conf"]
     assert not of_sender.exists()
+    assert not of_socket.exists()
     said = next(line for line in done.stdout.splitlines() if "by hand" in line)
     assert "spool.conf" not in said
     assert "gpu.conf" not in said
