@@ -5,9 +5,15 @@ from importlib.util import find_spec
 from typing import Annotated
 
 from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, say
-from heygem_daemon.config.doubts import find_doubts
+from heygem_daemon.config.doubts import find_doubts, find_empty_values
 from heygem_daemon.config.effect import effect_of
-from heygem_daemon.config.loading import SYSTEM_CONFIG, SettingsSource
+from heygem_daemon.config.loading import (
+    SYSTEM_CONFIG,
+    SettingsSource,
+    WrongSettings,
+    read_config_file,
+)
+from heygem_daemon.config.machine_doubts import find_machine_doubts
 from heygem_daemon.config.origins import find_origins
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.unit_doubts import METRICS_SOCKET, find_unit_doubts
@@ -29,13 +35,29 @@ def check(source: SettingsSource) -> None:
 
     What is possible and makes no sense is a warning; the exit status is 0.
     """
-    settings = source.load()
-    doubts = settings_doubts(settings, of_service=source.find_file() == SYSTEM_CONFIG)
-    doubts += [*_signing_doubts(settings), *_address_doubts(settings)]
-    for doubt in doubts:
-        say(f"warning: {doubt}")
+    try:
+        settings = source.load()
+    except WrongSettings as error:
+        if (others := source.load_others(error.keys)) is not None:
+            _tell_doubts(source, others)
+        raise
+    doubts = _tell_doubts(source, settings)
     file = source.find_file() or "no configuration file"
     say(f"The settings are {'possible' if doubts else 'right'} ({file}).")
+
+
+def _tell_doubts(source: SettingsSource, settings: Settings) -> bool:
+    """Print all doubts about the settings; return whether there are some."""
+    file = source.find_file()
+    doubts = [
+        *find_empty_values(read_config_file(file) if file else {}),
+        *settings_doubts(settings, of_service=file == SYSTEM_CONFIG),
+        *_signing_doubts(settings),
+        *_address_doubts(settings),
+    ]
+    for doubt in doubts:
+        say(f"warning: {doubt}")
+    return bool(doubts)
 
 
 def settings_doubts(settings: Settings, *, of_service: bool | None = None) -> list[str]:
@@ -49,7 +71,7 @@ def settings_doubts(settings: Settings, *, of_service: bool | None = None) -> li
     if unit is not None and (own_unit_name() is not None if of_service is None else of_service):
         opener = find_unit(METRICS_SOCKET) if settings.metrics_port else None
         doubts += find_unit_doubts(settings, unit, opener)
-    return [*doubts, *_notification_doubts(settings)]
+    return [*doubts, *find_machine_doubts(settings), *_notification_doubts(settings)]
 
 
 def _notification_doubts(settings: Settings) -> Iterator[str]:

@@ -50,7 +50,8 @@ def history(
         (_row(each) for each in shown),
     )
     count = sum(each.outcome == "failed" for each in shown)
-    say(f"{len(shown)} jobs, {count} of them failed.")
+    jobs = "1 job" if len(shown) == 1 else f"{len(shown)} jobs"
+    say(f"{jobs}, {count} of them failed.")
 
 
 def parse_since(text: str, now: float) -> float:

@@ -1,9 +1,10 @@
 """Finds settings that are possible and make no sense: alone, together, or in their unit. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.wording import format_value
 
 EXIT_SECONDS = 13.0
 """How long a stop takes beyond ``stop_seconds``: the workers' end, and the moves in the spool."""
@@ -14,6 +15,8 @@ LEAST_STOP_SECONDS = 10.0
 HOUR_DAYS = 1 / 24
 WHOLE_UUID = r"(GPU|MIG)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|MIG-GPU-[0-9a-f-]{36}/\d+/\d+"
 GIB = 1 << 30
+OTHER_FOLDERS = ("inbox", "processing", "outbox", "done", "failed", ".state", ".cache")
+"""The spool's folders that are not for its log."""
 
 
 def find_doubts(
@@ -29,7 +32,20 @@ def find_doubts(
         *_stop(settings, unit_stop_seconds),
         *_devices(settings),
         *_memory(settings, memory_bytes),
+        *_log_folder(settings),
     ]
+
+
+def find_empty_values(written: Mapping[str, object]) -> list[str]:
+    """Return a sentence for each key of a file that is empty and means its default. ``written``:
+    what the file says."""
+    found = []
+    for key, value in written.items():
+        field = Settings.model_fields.get(key)
+        default = None if field is None else field.get_default()
+        if value == "" and isinstance(default, str) and default:
+            found.append(f'{key} = "" means the default, {format_value(default)}')
+    return found
 
 
 def _times(settings: Settings) -> Iterator[str]:
@@ -91,3 +107,12 @@ def _memory(settings: Settings, memory_bytes: int | None) -> Iterator[str]:
             f"worker_memory_gib = {settings.worker_memory_gib:g} is more than the"
             f" {memory_bytes / GIB:.1f} GiB that the daemon may use: the kernel would kill workers"
         )
+
+
+def _log_folder(settings: Settings) -> Iterator[str]:
+    for name in OTHER_FOLDERS:
+        if settings.spool / name in (settings.log_folder, *settings.log_folder.parents):
+            yield (
+                f"log_folder is in the spool's folder {name}, whose files the daemon takes or"
+                " deletes: choose one outside of the spool"
+            )

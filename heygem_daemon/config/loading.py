@@ -23,6 +23,15 @@ _FOLLOWS_FROM_ANOTHER = "default_factory_not_called"
 """Pydantic's error for a default that depends on a setting that is wrong."""
 
 
+class WrongSettings(ConfigurationError):
+    """Some settings are wrong."""
+
+    def __init__(self, message: str, keys: frozenset[str]) -> None:
+        super().__init__(message)
+        self.keys = keys
+        """Which ones, as far as it is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class SettingsSource:
     """Where the settings come from. A running daemon reads them from there again."""
@@ -45,6 +54,14 @@ class SettingsSource:
             raise ConfigurationError(f"{self.pinned_file}: the file is gone")
         return load_settings(self.pinned_file, self.options)
 
+    def load_others(self, wrong: frozenset[str]) -> Settings | None:
+        """Return the settings with the defaults in place of those that are ``wrong``; None: there
+        are more mistakes."""
+        try:
+            return load_settings(self.find_file(), self.options, wrong)
+        except ConfigurationError:
+            return None
+
     def pin(self) -> "SettingsSource":
         """Return the source that stays with the file that is read now, if there is one. Otherwise
         a file that somebody is replacing would mean the defaults for a moment."""
@@ -56,19 +73,26 @@ class SettingsSource:
 
 
 def load_settings(
-    config: Path | None = None, overrides: Mapping[str, object] | None = None
+    config: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+    left_out: frozenset[str] = frozenset(),
 ) -> Settings:
     """Read and check all settings.
 
     ``config`` is the file to read; None: ``HEYGEM_CONFIG``, else the system's file, else the
-    checkout's. ``overrides`` are settings from the command line, by key. Raises ConfigurationError
-    with a line for each mistake: the file, variable or option, the key, and what is wrong.
+    checkout's. ``overrides`` are settings from the command line, by key. ``left_out``: keys that
+    count as not written. Raises ConfigurationError with a line for each mistake: the file, variable
+    or option, the key, and what is wrong.
     """
-    options: dict[str, Any] = dict(overrides or {})
+    given: Mapping[str, Any] = overrides or {}
+    options = {key: value for key, value in given.items() if key not in left_out}
     problems = list(_find_unknown_variables(os.environ))
     file = find_config_file(config)
-    written = read_config_file(file) if file is not None else {}
+    content = read_config_file(file) if file is not None else {}
+    written = {key: value for key, value in content.items() if key not in left_out}
+    wrong = set[str]()
     for key, problem in _find_wrong_quotes(written):
+        wrong.add(key)
         problems.append(f"{file}: {key} = {format_value(written.pop(key))}: {problem}")
     in_file = {
         key: _resolve_path(file.parent, key, value) if file else value
@@ -93,13 +117,14 @@ def load_settings(
             **{key: getattr(read, key) for key in Settings.model_fields}
         )
     except ValidationError as error:
+        wrong |= {str(each["loc"][0]) for each in error.errors() if each["loc"]}
         problems += [
             _describe_error(each, options, file)
             for each in error.errors()
             if each["type"] != _FOLLOWS_FROM_ANOTHER
         ]
     if problems:
-        raise ConfigurationError("\n".join(problems))
+        raise WrongSettings("\n".join(problems), frozenset(wrong))
     return settings
 
 

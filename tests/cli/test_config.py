@@ -49,6 +49,24 @@ def test_targets_of_notifications_are_tried(program: "Program", file: Path, tmp_
     assert (done.returncode, done.stdout.strip()) == (1, problem)
 
 
+def test_what_does_not_fit_this_machine_is_told_beside_mistakes(
+    program: "Program", file: Path
+) -> None:
+    file.write_text(
+        'on_published = ["/nope/tool", "{result}"]\nfree_space_gib = 1e7\ncontent_producer = ""\n'
+        f'log_folder = "{program.spool}/inbox/logs"\ncrf = 99\n'
+    )
+    done = program("config", "check")
+    assert (done.returncode, "crf = 99" in done.stderr) == (2, True)
+    for doubt in (
+        "on_published: /nope/tool is not there",
+        "free_space_gib = 1e+07 is more than the spool's disk has",
+        'content_producer = "" means the default',
+        "log_folder is in the spool's folder inbox",
+    ):
+        assert f"warning: {doubt}" in done.stdout
+
+
 def test_every_mistake_is_told_and_the_status_is_two(program: "Program", file: Path) -> None:
     file.write_text('crf = 99\nchunk_second = 3\nloop = "x"\n')
     done = program("config", "check")
