@@ -27,6 +27,7 @@ from heygem_daemon.spool.names import READY_SUFFIX, printable
 from heygem_daemon.spool.ownership import (
     ROOT_ALONE,
     describe_foreign,
+    find_person,
     folder_marker_counts,
     split_foreign_sidecars,
     trusted_users,
@@ -330,7 +331,6 @@ def _candidate(
 ) -> Candidate:
     priority = max((answer.options.priority for answer in answers.values()), default=0)
     arrived_ns = max(entry.ctime_ns for entry in (*snapshot.entries, *snapshot.sidecars))
-    sounds = [each for each in snapshot.entries if each.kind == "audio"]
-    owner = next((each.owner for each in (*sounds, *snapshot.entries)), 0)
+    owner = find_person({each.owner for each in snapshot.entries})
     name = printable(folder.name)
     return Candidate(name, folder, priority, arrived_ns, owner, answers, find_content)

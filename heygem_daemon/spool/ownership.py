@@ -22,6 +22,13 @@ def trusted_users() -> frozenset[int]:
     return ROOT_ALONE | {os.geteuid()}
 
 
+def find_person(owners: Collection[int]) -> int:
+    """Return the user id of the one person whose files these are, given the owners of a batch's
+    folder and of its files: a retry puts them into a folder of the daemon's, beside copies of its
+    own. Where the trusted users own all, it is one of these."""
+    return min(set(owners) - trusted_users() or owners)
+
+
 def user_name(uid: int | None) -> str:
     """Return a user's name for people; the number where this machine knows no name."""
     if uid is None:

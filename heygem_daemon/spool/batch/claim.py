@@ -43,7 +43,7 @@ from heygem_daemon.spool.names import (
     READY_SUFFIX,
     printable,
 )
-from heygem_daemon.spool.ownership import split_foreign_sidecars, trusted_users
+from heygem_daemon.spool.ownership import find_person, split_foreign_sidecars, trusted_users
 from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version, own_sound, read_now
 from heygem_daemon.system import paths
@@ -117,20 +117,15 @@ def identify_members(
     except ClaimFailed:
         return_batch(layout, files, batch)
         raise
+    batch = replace(batch, journal=_with_members(batch, roster, checked, hot_folder))
     owners = _owners(batch)
-    journal = _with_members(batch, roster, checked, hot_folder)
-    batch = replace(batch, journal=journal.model_copy(update={"owner": _find_person(owners)}))
+    journal = batch.journal.model_copy(update={"owner": find_person(owners)})
+    batch = replace(batch, journal=journal)
     batch = draft_outbox_folder(files, batch)
     save_batch(files, batch)
     marker = layout.inbox / (folder.name + READY_SUFFIX)
     remove_marker(files, marker, owners | trusted_users())
     return batch
-
-
-def _find_person(owners: set[int]) -> int:
-    """Return the one of them who is no trusted user: a retry puts a user's files into a folder of
-    the daemon's. Where there is none, any of them."""
-    return min(owners - trusted_users() or owners)
 
 
 def _owners(batch: Batch) -> set[int]:

@@ -22,7 +22,7 @@ from heygem_daemon.spool.names import (
     split_extension,
 )
 from heygem_daemon.spool.ownership import describe_mixture, find_mixture
-from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.pairing import Pairing, pair_files
 from heygem_daemon.spool.roles import FindContent, with_batch_roles
 
 MAX_SHOWN_NAMES = 3
@@ -213,11 +213,9 @@ def _find_members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterPr
     elif len(videos) == 1:
         found = [_MemberMedia(_stem(audio), audio, videos[0]) for audio in audios]
     else:
-        pairing = pair_files(entries)
-        odd = [
-            *pairing.lone_files,
-            *(entry for group in pairing.ambiguous_groups for entry in group),
-        ]
+        # The folder is one person's, though the daemon owns the files that it copied for a retry.
+        pairing = pair_files(replace(entry, owner=0) for entry in entries)
+        odd = set(entries) - _paired(entries, pairing)
         if odd:
             return RosterProblem(
                 "is a folder in which some have no partner of the same name"
@@ -230,6 +228,11 @@ def _find_members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterPr
             for pair in pairing.pairs
         ]
     return found
+
+
+def _paired(entries: Iterable[FileEntry], pairing: Pairing) -> set[FileEntry]:
+    used = {path for pair in pairing.pairs for path in pair.files}
+    return {entry for entry in entries if entry.path in used}
 
 
 def _assign_sidecars(

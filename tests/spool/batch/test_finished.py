@@ -1,6 +1,7 @@
 """Finished batches: purged, removed, retried."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -22,6 +23,7 @@ Fill = Callable[..., Path]
 Work = Callable[[Spool, Batch], Batch]
 Tree = Callable[[Spool], dict[str, bytes | None]]
 DAY = 86400.0
+ALICE = 70_001
 
 
 @pytest.fixture
@@ -451,3 +453,21 @@ def test_the_final_journal_of_a_member_is_found_by_its_number(spool: Spool, fill
     ended: Journal | None = spool.batches.final_journal(batch, 2)
     assert ended is not None
     assert ended.reason == "It is bad."
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs files of another user")
+@pytest.mark.parametrize("asked", ["show", "show/bad1"])
+def test_a_retried_batch_belongs_to_who_dropped_it_first(
+    spool: Spool, fill: Fill, work: Work, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is the daemon's then, and so is its copy of the shared sound."""
+    monkeypatch.setattr(FileOperations, "link", refuse_links)
+    folder = fill(spool, "show", "t.wav", "1.mp4", "bad1.mp4", "bad2.mp4")
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, ALICE, -1)
+    assert work(spool, spool.batches.claim(folder)).journal.owner == ALICE
+    spool.retry(asked)
+    again = spool.batches.claim(spool.inbox / "show")
+    assert {path.stat().st_uid for path in again.media.iterdir()} == {0, ALICE}
+    assert again.journal.owner == ALICE
+    assert {job.journal.owner for job in spool.batches.pending_jobs(again)} == {ALICE}

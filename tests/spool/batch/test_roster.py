@@ -1,15 +1,18 @@
 """The members of a batch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heygem_daemon.spool.batch import roster as batch_roster
 from heygem_daemon.spool.batch.roster import Roster, RosterProblem, build_roster
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import fold, is_sidecar, natural_key
+from heygem_daemon.spool.pairing import Pairing
 
 
 def snapshot(*names: str, folders: tuple[str, ...] = ()) -> FolderSnapshot:
@@ -145,3 +148,27 @@ def test_every_audio_and_video_is_in_some_member_or_the_folder_waits(names: set[
     assert sorted(sidecars + common) == sorted(filter(is_sidecar, names))
     stems = [member.audio if len(media) == 1 else member.name for member in found.members]
     assert len(stems) < 2 or stems == sorted(stems, key=natural_key) or "(2)" in "".join(stems)
+
+
+def test_files_that_the_daemon_copied_pair_with_those_of_the_person() -> None:
+    """One sound of several videos is a copy of the daemon's for those that cannot be linked."""
+    found = snapshot("a.wav", "a.mp4", "b.wav", "b.mp4")
+    entries = tuple(
+        replace(each, owner=0 if each.kind == "audio" else 1000) for each in found.entries
+    )
+    roster = build_roster(replace(found, entries=entries))
+    assert isinstance(roster, Roster), roster
+    assert [(each.audio, each.video) for each in roster.members] == [
+        ("a.wav", "a.mp4"),
+        ("b.wav", "b.mp4"),
+    ]
+
+
+def test_a_folder_in_which_a_file_would_be_left_without_a_reason_is_no_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch_roster, "pair_files", lambda _entries: Pairing((), (), ()))
+    assert (
+        "no partner of the same name (a.mp4, a.wav, b.mp4"
+        in problem("a.wav", "a.mp4", "b.wav", "b.mp4").reason
+    )
