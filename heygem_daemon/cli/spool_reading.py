@@ -16,6 +16,7 @@ from heygem_daemon.spool.kept_chunks import count_chunks
 from heygem_daemon.spool.layout import folders_in, job_from_journal, load_journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.pairing import Pairing, pair_files
+from heygem_daemon.spool.request_names import is_request
 from heygem_daemon.spool.sidecars import own_sound, read_now
 from heygem_daemon.spool.spool import Spool
 
@@ -159,7 +160,7 @@ def _read_inbox(spool: Spool, name: str, hot_folders: Collection[str]) -> _Inbox
         tuple(
             InboxStatus(name=shown(each), reason=f"is a folder and {READY}", waits_for="turn")
             for each in sorted(snapshot.folders)
-            if name or each not in hot_folders
+            if (name or each not in hot_folders) and not is_request(each)
         ),
         tuple(_others(pairing, prefix)),
     )

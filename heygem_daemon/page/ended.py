@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from heygem_daemon.page.forms import address_from, local_time, place_of
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import BatchStatus, Status
-from heygem_daemon.spool.names import natural_key
+from heygem_daemon.spool.names import natural_key, printable
 
 DAY_SECONDS = 86_400.0
 
@@ -50,7 +50,7 @@ class Standpoint:
 
     def name(self, job: FinishedJob) -> str:
         """Return a job's name, with that of its hot folder only where there are others."""
-        return _own_name(job) if self.folder else job.name
+        return _own_name(job) if self.folder else _in_folder(job.folder, _own_name(job))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +259,10 @@ def _full_name(job: FinishedJob, standpoint: Standpoint) -> str:
 
 
 def _own_name(job: FinishedJob) -> str:
+    """Return a job's name; of a published one that of its result, by which requests know it:
+    several jobs may have had one name in the inbox."""
+    if job.outcome == "published" and job.path:
+        return printable(PurePosixPath(job.path).stem)
     return job.name.removeprefix(f"{job.folder}/")
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from heygem_daemon.report.backlog import CLAIMABLE, Backlog
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
+from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status, Unlisted
 from heygem_daemon.report.status_file import shorten
 from heygem_daemon.service.estimates import of_inbox
@@ -24,7 +25,7 @@ COMMON_HOLD = "the server cannot work at the moment; who operates it can see why
 BUSY = "at work"
 """What it says of a device in place of the names of its jobs."""
 
-T = TypeVar("T", JobStatus, BatchStatus, InboxStatus)
+T = TypeVar("T", JobStatus, BatchStatus, InboxStatus, RequestStatus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ def folder_statuses(everything: Everything, folders: Iterable[str]) -> Iterator[
             "inbox": inbox,
             "batches": tuple(_named(each, name) for each in batches),
             "backlog": _backlog(found, view),
-            "requests": tuple(each for each in everything.status.requests if each.folder == name),
+            "requests": tuple(
+                _named(each, name) for each in everything.status.requests if each.folder == name
+            ),
             "finished": everything.finished.of_folder(name),
             "finished_batches": everything.finished_batches.of_folder(name),
             "unlisted": Unlisted(jobs=len(found) - len(own), inbox=view.entry_count - len(inbox)),

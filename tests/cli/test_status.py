@@ -55,6 +55,7 @@ def _fill(program: "Program", spool: Spool) -> str:
     (spool.inbox / "talks.mp4").write_bytes(b"x")
     (spool.inbox / "talks.toml").write_text('audio = "own"\n')
     (spool.inbox / "show").mkdir()
+    (spool.inbox / "old.cancel").mkdir()  # no batch
     return job.id
 
 

@@ -1,5 +1,6 @@
 """What the page shows of jobs and batches that have ended."""
 
+from heygem_daemon.page.ended import find_results
 from heygem_daemon.page.renderer import TEXT_RULE, PageRenderer
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import BatchStatus
@@ -77,3 +78,15 @@ def test_the_text_says_where_each_thing_is_and_when_it_is_deleted(make_status: M
 def test_the_page_says_when_a_failed_job_is_deleted(make_status: MakeStatus) -> None:
     page = PageRenderer().html(make_status(finished=(failed("bad", "There is no face."),)), KEPT)
     assert "deleted on 2027-01-22" in page
+
+
+def test_results_of_one_name_are_told_apart_by_the_names_that_requests_take(
+    make_status: MakeStatus,
+) -> None:
+    first = published("face")
+    second = first.model_copy(update={"path": "outbox/face (2).mp4"})
+    of_anna = first.model_copy(
+        update={"name": "anna/face", "folder": "anna", "path": "outbox/anna/face (3).mp4"}
+    )
+    results = find_results(make_status(finished=(first, second, of_anna)), KEPT)
+    assert sorted(each.name for each in results) == ["anna/face (3)", "face", "face (2)"]

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import GpuWarning, JobStatus, Status
 from heygem_daemon.service.folder_statuses import COMMON_HOLD, Everything, folder_statuses
 from heygem_daemon.service.inbox_view import InboxView
@@ -120,6 +121,7 @@ def everything(tmp_path: Path, jobs: tuple[JobStatus, ...], hold: str | None) ->
         device="auto",
         hold="the outbox of ben cannot be used",
         settings_note="config.toml: folders.ben is wrong",
+        requests=(RequestStatus(name="anna/lost.cancel", folder="anna", text="t", at=NOW),),
         warnings=(GpuWarning(kind="hot", device="GPU", uuid="u", job="ben/x", at=NOW, text="t"),),
     )
     queued = Counter(each.folder for each in jobs)
@@ -132,6 +134,7 @@ def test_what_may_name_others_is_left_out(tmp_path: Path) -> None:
     ((name, status),) = folder_statuses(everything(tmp_path, jobs, None), ["anna"])
     assert name == "anna"
     assert [each.name for each in status.jobs] == ["talk"]
+    assert [each.name for each in status.requests] == ["lost.cancel"]
     assert (status.hold, status.settings_note, status.warnings) == (COMMON_HOLD, None, ())
     ((_, status),) = folder_statuses(everything(tmp_path, jobs, "GPU 0 is busy"), ["anna"])
     assert status.hold == "GPU 0 is busy"
