@@ -41,7 +41,7 @@ class Decision:
 
 def decide_cancel(request: Request, found: Sequence[Target], *, has_acted: bool) -> Decision:
     """Return what to cancel. ``has_acted``: whether something was cancelled for it before."""
-    name = printable(request.name)
+    name = printable(request.name.strip())
     act_on = tuple(each for each in found if each.stage in ("complete", "queued", "running"))
     if not act_on and all(each.stage == "arriving" and each.candidate for each in found):
         act_on = tuple(found)  # What waits until somebody acts.
@@ -66,7 +66,7 @@ def decide_hurry(
 ) -> Decision:
     """Return what to hurry. ``has_acted``: whether something was hurried for it before;
     ``seconds``: how long ago it was first seen."""
-    name = printable(request.name)
+    name = printable(request.name.strip())
     queued = tuple(each for each in found if each.stage == "queued")
     if queued:
         act_on = tuple(each for each in queued if each.hurried_ns != request.asked_ns)
@@ -79,7 +79,7 @@ def decide_hurry(
 
 
 def _wait_to_hurry(request: Request, found: Sequence[Target], seconds: float) -> Decision:
-    name = printable(request.name)
+    name = printable(request.name.strip())
     if any(each.stage in ("running", "ending") for each in found):
         return Decision(answer=Answer(f"{name} is being rendered already", is_refusal=True))
     if found and all(each.candidate is not None for each in found):
@@ -94,7 +94,7 @@ def _wait_to_hurry(request: Request, found: Sequence[Target], seconds: float) ->
 def nothing_to(request: Request) -> Answer:
     """Return the answer where there is nothing that the request may act on. It is the same whether
     there is a job of somebody else or none."""
-    name = printable(request.name)
+    name = printable(request.name.strip())
     text = {
         "cancel": f"no job {name} of the same owner waits or is rendered",
         "hurry": f"no job {name} of the same owner waits",

@@ -29,29 +29,37 @@ class EndedRequests:
         self._spool = spool
         self._trusted = trusted
         self._index = FinishedIndex(spool)
-        self._is_complete = False
+        self.is_complete = False
+        """Whether all records are read."""
 
     def update(self) -> None:
         """Read the records that are new, a limited number of them."""
-        self._is_complete = self._index.update(RECORDS_A_LOOK)
+        self.is_complete = self._index.update(RECORDS_A_LOOK)
 
-    def retry(self, request: Request, options: Path | None, *, is_active: bool) -> Answer | None:
-        """Put a job's files back into its inbox; None: not all records are read yet.
+    def retry(
+        self, request: Request, options: Path | None, *, is_active: bool, may_wait: bool
+    ) -> Answer | None:
+        """Put a job's files back into its inbox; None: not all records are read yet, or another
+        job is made from the files now.
 
         ``options``: the file that becomes its sidecar; None: it keeps its own. ``is_active``:
-        whether a job of that name has not ended.
+        whether a job of that name has not ended. ``may_wait``: whether the files may come back.
         """
         found = self._index.find(request, self._trusted)
         chosen = choose_to_retry(found)
         if not chosen:
             return self._answer_nothing(request, is_active)
+        asked = _name_of(request, chosen)
+        if chosen[0].kind == "published":
+            chosen = [self._index.find_last_of(chosen[0])]
+            if may_wait and not self._spool.ended.has_inputs(chosen[0].record_name):
+                return None
         try:
-            asked = _name_of(request, chosen)
             name = self._spool.ended.retry_records(_records(chosen), asked, options)
         except BadInput as error:
             return _refusal(error)
-        shown = printable(request.name)
-        if name == request.name:
+        shown = printable(request.name.strip())
+        if name == request.name.strip():
             return Answer(f"{shown} is in the inbox again")
         return Answer(f"{shown} is in the inbox again as {printable(name)}")
 
@@ -62,13 +70,15 @@ class EndedRequests:
         if not chosen:
             return self._answer_nothing(request, is_active)
         gone = self._spool.ended.remove_records(_records(chosen), _name_of(request, chosen))
-        return Answer(f"{printable(request.name)} is deleted, {len(gone)} files and folders")
+        return Answer(
+            f"{printable(request.name.strip())} is deleted, {len(gone)} files and folders"
+        )
 
     def _answer_nothing(self, request: Request, is_active: bool) -> Answer | None:
-        name = printable(request.name)
+        name = printable(request.name.strip())
         if is_active:
             return Answer(f"{name} has not ended: cancel it first", is_refusal=True)
-        return nothing_to(request) if self._is_complete else None
+        return nothing_to(request) if self.is_complete else None
 
 
 def _records(items: Collection[EndedItem]) -> list[str]:

@@ -195,16 +195,20 @@ class Steering:
             return None
         # The options in a retry may still be on their way.
         if request.verb == "retry" and not asked.found.is_command and seconds < quiet:
-            asked.waits_for = f"{printable(request.name)} is tried again in a moment"
+            asked.waits_for = f"{printable(request.name.strip())} is tried again in a moment"
             return None
         self._steps_left -= 1
         is_active = bool(found)
         if request.verb == "retry":
             options = asked.found.options or self._sidecar_beside(request, found)
-            answer = self._ended.retry(request, options, is_active=is_active)
+            may_wait = is_active or seconds < ANSWER_SECONDS
+            answer = self._ended.retry(request, options, is_active=is_active, may_wait=may_wait)
         else:
             answer = self._ended.remove(request, is_active=is_active)
-        asked.waits_for = NOT_READ_YET if answer is None else ""
+        waits = NOT_READ_YET
+        if self._ended.is_complete:
+            waits = f"{printable(request.name.strip())} is being rendered already"
+        asked.waits_for = waits if answer is None else ""
         return answer
 
     def _sidecar_beside(self, request: Request, found: Sequence[Target]) -> Path | None:

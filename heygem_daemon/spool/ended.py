@@ -11,7 +11,13 @@ from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.finished import delete_member, find_published_member
 from heygem_daemon.spool.batch.shared_files import SharedMedia
 from heygem_daemon.spool.files import FileOperations, is_folder
-from heygem_daemon.spool.finished import delete_finished, inputs_to_retry, take_back
+from heygem_daemon.spool.finished import (
+    delete_finished,
+    has_media,
+    input_identities,
+    inputs_to_retry,
+    take_back,
+)
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.kept_chunks import remove_kept_chunks
 from heygem_daemon.spool.layout import SpoolLayout, job_from_journal, save_journal
@@ -31,10 +37,20 @@ def find_to_retry(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyR
         return [*found]
     published = _published_of_name(layout, name)
     if published:
-        return [published[-1]]
+        return [_last_of(layout, published[-1])]
     if (batch := batches.find_ended(name)) is not None:
         return [batch]
     raise _unknown(name, "failed or published job")
+
+
+def _last_of(layout: SpoolLayout, record: JobRecord) -> JobRecord:
+    """Return the last job that was made from the files of ``record``, whose inputs it has."""
+    inputs, owner = input_identities(record), record.journal.owner
+    if not inputs or has_media(layout, record):
+        return record
+    of_all = [*job_records(layout, "published"), *job_records(layout, "failed")]
+    same = [e for e in of_all if input_identities(e) == inputs and e.journal.owner == owner]
+    return max(same, key=lambda each: each.id, default=record)
 
 
 def find_to_remove(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyRecord]:

@@ -8,9 +8,10 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.ended import find_to_remove, find_to_retry, remove_ended, retry_ended
 from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.finished import has_media
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.record_store import load_record
-from heygem_daemon.spool.records import AnyRecord
+from heygem_daemon.spool.records import AnyRecord, JobRecord
 from heygem_daemon.spool.recovery import Place
 
 
@@ -55,6 +56,13 @@ class EndedJobs:
             if not found:
                 raise BadInput("It has just been removed or taken back.")
             return self._retry(found, asked, options)
+
+    def has_inputs(self, name: str) -> bool:
+        """Return whether the sound or the video of the job with the record ``name`` in
+        .state/finished/ is where the job left it."""
+        with self._guard():
+            record = load_record(self._layout, name)
+            return isinstance(record, JobRecord) and has_media(self._layout, record)
 
     def remove(self, name: str) -> list[Path]:
         """Delete the published job or batch ``name`` (result, report, strip, inputs), or if there

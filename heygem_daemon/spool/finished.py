@@ -66,6 +66,23 @@ def inputs_to_retry(layout: SpoolLayout, record: JobRecord) -> list[Path]:
     return found
 
 
+def has_media(layout: SpoolLayout, record: JobRecord) -> bool:
+    """Return whether the sound or the video of an ended job is where the job left it."""
+    media = {record.journal.audio_name, record.journal.video_name}
+    return any(path.name in media for path in inputs_to_retry(layout, record))
+
+
+def input_identities(record: JobRecord) -> frozenset[int]:
+    """Return what distinguishes the sound and the video of a job from others, wherever a retry has
+    moved them; nothing for a member of a batch, which shares them."""
+    if record.journal.member is not None:
+        return frozenset()
+    names = (record.journal.audio_name, record.journal.video_name)
+    places = {(*record.location, name) for name in names}
+    found = (file for file in record.files if file.path in places)
+    return frozenset(hash((file.inode, file.size, file.mtime_ns)) for file in found)
+
+
 class FinishedWatcher:
     """Reports jobs and batches that are published or failed, by their records.
 

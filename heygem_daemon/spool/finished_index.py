@@ -7,12 +7,16 @@ keep the daemon.
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from heygem_daemon.spool.finished import input_identities
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.names import fold
 from heygem_daemon.spool.record_store import load_record, names_of_records
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordKind
 from heygem_daemon.spool.requests import Request
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,10 @@ class EndedItem:
     is_member: bool = False
     """Whether it is a failed member of a batch."""
 
+    inputs: frozenset[int] = frozenset()
+    """What distinguishes its sound and its video, which a retry moves and does not change; empty:
+    it is not a job alone."""
+
 
 class FinishedIndex:
     """The ended jobs and batches of the spool with this layout, by their names."""
@@ -45,6 +53,7 @@ class FinishedIndex:
         self._items: dict[str, EndedItem | None] = {}
         """By the name of the record; None: it says nothing that can be used."""
         self._by_key: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_inputs: defaultdict[frozenset[int], set[str]] = defaultdict(set)
 
     def update(self, limit: int) -> bool:
         """Read at most ``limit`` new records, the newest first. Return whether all are read."""
@@ -68,17 +77,34 @@ class FinishedIndex:
             if request.is_about(each.folder) and request.may_act_on(each.owner, trusted)
         ]
 
+    def find_last_of(self, item: EndedItem) -> EndedItem:
+        """Return the last job that was made from the files of ``item``, whose inputs it has: that
+        one, or a retry of it. Whoever may act on the one may act on the other."""
+        names = self._by_inputs.get(item.inputs, ()) if item.inputs else ()
+        items = [each for name in sorted(names) if (each := self._items[name]) is not None]
+        own = [e for e in items if (e.folder, e.owner) == (item.folder, item.owner)]
+        return own[-1] if own else item
+
     def _add(self, name: str, item: EndedItem) -> None:
         self._items[name] = item
+        self._by_inputs[item.inputs].add(name)
         for key in item.keys:
             self._by_key[key].add(name)
 
     def _forget(self, name: str) -> None:
         item = self._items.pop(name)
-        for key in item.keys if item is not None else ():
-            self._by_key[key].discard(name)
-            if not self._by_key[key]:
-                del self._by_key[key]
+        if item is None:
+            return
+        _discard(self._by_inputs, item.inputs, name)
+        for key in item.keys:
+            _discard(self._by_key, key, name)
+
+
+def _discard(names: dict[T, set[str]], key: T, name: str) -> None:
+    """Remove a name from those of ``key``."""
+    names[key].discard(name)
+    if not names[key]:
+        del names[key]
 
 
 def _describe(name: str, record: AnyRecord) -> EndedItem:
@@ -90,7 +116,10 @@ def _describe(name: str, record: AnyRecord) -> EndedItem:
         ended = (each for each in record.journal.ended if each.outcome == "published")
         keys |= {fold(f"{record.title}/{each.name}") for each in ended}
     journal = record.journal
-    return EndedItem(name, record.kind, journal.folder, journal.owner, frozenset(keys), is_member)
+    inputs = input_identities(record) if isinstance(record, JobRecord) else frozenset()
+    return EndedItem(
+        name, record.kind, journal.folder, journal.owner, frozenset(keys), is_member, inputs
+    )
 
 
 def choose_to_retry(found: Sequence[EndedItem]) -> list[EndedItem]:

@@ -78,6 +78,26 @@ def test_a_published_job_is_rendered_again_and_its_result_stays(
     assert not (harness.spool.done / "talk").exists()
 
 
+def test_a_published_job_is_rendered_again_as_often_as_it_is_asked(
+    harness: ServiceHarness, service: Service
+) -> None:
+    """Its files are with the last job that was made from them, which may be under way."""
+    render(harness, service, "talk.wav", "talk.mp4")
+    for number, face in enumerate(("left", "right"), 2):
+        answer = ask(harness, service, "talk.retry", f'face = "{face}"\n')
+        assert answer == "talk is in the inbox again"
+        assert f"talk ({number}).mp4" in harness.outbox()
+        assert harness.executor.submitted[-1].options.face == face
+    (harness.spool.inbox / "talk.retry").write_text('face = "left"\n')
+    harness.run_rounds(service, 3.0)
+    (harness.spool.inbox / "talk .retry").write_text('face = "right"\n')
+    harness.run_rounds(service, 30.0)
+    assert harness.spool.ended.retry("talk") == "talk"
+    harness.run_rounds(service, 12.0)
+    made = [name for name in harness.outbox() if name.endswith(".mp4")]
+    assert len(made) == 6, harness.status().requests
+
+
 @pytest.mark.parametrize("place", ["in the request", "beside it"])
 def test_a_retry_can_change_the_options(
     harness: ServiceHarness, service: Service, place: str
