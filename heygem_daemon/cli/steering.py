@@ -7,20 +7,25 @@ has no effect before a daemon runs, leaves its request for the next one.
 
 import difflib
 import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from heygem_daemon.cli.jobs import existing_spool
+from heygem_daemon.cli.liveness import find_daemon
 from heygem_daemon.cli.output import JSON_OPTION, POLL_SECONDS, print_json, say
+from heygem_daemon.cli.spool_reading import read_spool
 from heygem_daemon.cli.submit import require_effect
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, EnvironmentFault
+from heygem_daemon.report.backlog import CLAIMABLE
 from heygem_daemon.service.offline_requests import cancel_offline, require_waiting
 from heygem_daemon.spool.command_requests import CommandAnswer, leave_request, take_answer
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.names import printable, split_extension
 from heygem_daemon.spool.request_names import Verb
 from heygem_daemon.spool.spool import Spool
 
@@ -43,11 +48,12 @@ def cancel(
 ) -> None:
     """End a job that waits or runs, or all members of a batch; its files go to failed/."""
     spool = existing_spool(settings)
-    answer = _ask(spool, "cancel", name)
-    if answer is None:
-        with spool.lock():
-            answer = CommandAnswer(text=cancel_offline(spool, name))
-    _print(answer, as_json)
+    with _suggesting(name, lambda: _waiting_names(spool, settings)):
+        answer = _ask(spool, "cancel", name)
+        if answer is None:
+            with spool.lock():
+                answer = CommandAnswer(text=cancel_offline(spool, name))
+        _print(answer, as_json)
 
 
 def hurry(
@@ -60,14 +66,15 @@ def hurry(
     Where no daemon runs, the next one does it when it starts.
     """
     spool = existing_spool(settings)
-    answer = _ask(spool, "hurry", name)
-    if answer is None:
-        with spool.lock():
-            require_waiting(spool, name)
-            leave_request(spool, spool.files, "hurry", name, time.time())
-        text = f"no daemon runs; the next one lets {printable(name)} go first"
-        answer = CommandAnswer(text=text)
-    _print(answer, as_json)
+    with _suggesting(name, lambda: _waiting_names(spool, settings)):
+        answer = _ask(spool, "hurry", name)
+        if answer is None:
+            with spool.lock():
+                require_waiting(spool, name)
+                leave_request(spool, spool.files, "hurry", name, time.time())
+            text = f"no daemon runs; the next one lets {printable(name)} go first"
+            answer = CommandAnswer(text=text)
+        _print(answer, as_json)
 
 
 def retry(
@@ -84,19 +91,17 @@ def retry(
     require_effect(options, settings)
     spool = existing_spool(settings)
     text = options.sidecar_text
-    answer = _ask(spool, "retry", name, text)
-    if answer is None:
+    with _suggesting(name, lambda: _ended_names(spool)):
+        answer = _ask(spool, "retry", name, text)
+        if answer is not None:
+            _print(answer, as_json)
+            return
         with spool.lock():
-            try:
-                stem = spool.ended.retry(name, _write_options(spool, text) if text else None)
-            except BadInput as error:
-                raise _with_suggestion(error, name, spool) from None
-        if as_json:
-            print_json({"retried": printable(name), "inbox": printable(stem)})
-        else:
-            say(f"{printable(name)} is back in the inbox as {printable(stem)}.")
-        return
-    _print(answer, as_json, spool, name)
+            stem = spool.ended.retry(name, _write_options(spool, text) if text else None)
+    if as_json:
+        print_json({"retried": printable(name), "inbox": printable(stem)})
+    else:
+        say(f"{printable(name)} is back in the inbox as {printable(stem)}.")
 
 
 def remove(
@@ -110,15 +115,13 @@ def remove(
     deletes the published one.
     """
     spool = existing_spool(settings)
-    answer = _ask(spool, "remove", name)
-    if answer is not None:
-        _print(answer, as_json, spool, name)
-        return
-    with spool.lock():
-        try:
+    with _suggesting(name, lambda: _ended_names(spool)):
+        answer = _ask(spool, "remove", name)
+        if answer is not None:
+            _print(answer, as_json)
+            return
+        with spool.lock():
             deleted = spool.remove(name)
-        except BadInput as error:
-            raise _with_suggestion(error, name, spool) from None
     if as_json:
         print_json({"removed": [printable(str(path)) for path in deleted]})
         return
@@ -150,26 +153,46 @@ def _write_options(spool: Spool, text: str) -> Path:
     return path
 
 
-def _print(
-    answer: CommandAnswer, as_json: bool, spool: Spool | None = None, name: str = ""
-) -> None:
-    """Print an answer. Raises BadInput for a refusal; with ``spool``, it suggests the nearest
-    name."""
+def _print(answer: CommandAnswer, as_json: bool) -> None:
+    """Print an answer. Raises BadInput for a refusal."""
     text = f"{answer.text}."
     if answer.is_refusal:
-        error = BadInput(text)
-        raise _with_suggestion(error, name, spool) if spool is not None else error
+        raise BadInput(text)
     if as_json:
         print_json({"answer": text})
     else:
         say(text)
 
 
-def _with_suggestion(error: BadInput, name: str, spool: Spool) -> BadInput:
-    """Return the error. If no job has that name, its remedy is the most similar name."""
+@contextmanager
+def _suggesting(name: str, find_names: Callable[[], Collection[str]]) -> Iterator[None]:
+    """Let a BadInput within the block suggest the most similar name that there is, where none is
+    ``name``."""
+    try:
+        yield
+    except BadInput as error:
+        existing = find_names()
+        close = [] if name in existing else difflib.get_close_matches(name, existing, n=1)
+        if not close:
+            raise
+        raise BadInput(error.reason, f'Did you mean "{printable(close[0])}"?') from None
+
+
+def _ended_names(spool: Spool) -> list[str]:
+    """Return the names of the jobs that have ended."""
     listed = [*spool.latest_published(MAX_LISTED_JOBS), *spool.latest_failed(MAX_LISTED_JOBS)]
-    existing = [journal.name for journal in listed]
-    close = difflib.get_close_matches(name, existing, n=1)
-    if not close or name in existing:
-        return error
-    return BadInput(error.reason, f'Did you mean "{printable(close[0])}"?')
+    return [journal.name for journal in listed]
+
+
+def _waiting_names(spool: Spool, settings: Settings) -> list[str]:
+    """Return the names of the jobs and batches that have not ended, and of what is in the inbox."""
+    now = time.time()
+    daemon = find_daemon(spool, now)
+    status = daemon.status or read_spool(spool, daemon.last, now, settings.folders)
+    names = [each.name for each in status.jobs] + [each.name for each in status.batches]
+    names += [each.dropped_as for each in status.batches if each.dropped_as]
+    names += [
+        each.name if each.waits_for in CLAIMABLE else split_extension(each.name)[0]
+        for each in status.inbox
+    ]
+    return list(dict.fromkeys(names))

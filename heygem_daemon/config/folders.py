@@ -19,6 +19,7 @@ from heygem_daemon.config.job_options import (
     find_idle_quality,
 )
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
+from heygem_daemon.config.toml_keys import format_key
 from heygem_daemon.config.value_types import Hours
 
 MAX_NAME_BYTES = 100
@@ -130,7 +131,7 @@ def find_problems(profiles: Mapping[str, FolderProfile], default: OutputOptions)
         options = _without_cap(profile)
         of_result = options.output(default)
         problem = find_idle_quality(options) or find_contradiction(of_result, options.given)
-        found += [f"[folders.{name}]: {problem}"] if problem else []
+        found += [f"[folders.{format_key(name)}]: {problem}"] if problem else []
     return found
 
 

@@ -2,6 +2,7 @@
 ``config.toml``, which overrides the defaults."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,11 +15,13 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from heygem_daemon.config.folders import FolderProfile
 from heygem_daemon.config.settings import ENVIRONMENT_PREFIX, PACKAGE, PATH_KEYS, Settings
+from heygem_daemon.config.toml_keys import format_key, with_quotes
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import ConfigurationError
 
 SYSTEM_CONFIG = Path("/etc/heygem-daemon/config.toml")
 CONFIG_VARIABLE = "HEYGEM_CONFIG"
+_LINE = re.compile(r"\(at line (\d+)")
 _FOLLOWS_FROM_ANOTHER = "default_factory_not_called"
 """Pydantic's error for a default that depends on a setting that is wrong."""
 
@@ -131,8 +134,16 @@ def load_settings(
 def read_config_file(file: Path) -> dict[str, Any]:
     """Return what a configuration file says. Raises ConfigurationError if it is no TOML."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
+        found = _LINE.search(str(error))
+        right = with_quotes(text.split("\n")[int(found[1]) - 1]) if found else None
+        if found and right:
+            raise ConfigurationError(
+                f"{file}, line {found[1]}: a name needs quotes unless all its characters are"
+                f" letters from a to z, digits, '-' or '_': write {right}"
+            ) from error
         raise ConfigurationError(f"{file}: not valid TOML: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file}: not a UTF-8 text file") from error
@@ -211,7 +222,8 @@ def _describe_error(error: ErrorDetails, options: Mapping[str, object], file: Pa
 
 def _describe_profile_error(error: ErrorDetails) -> str:
     """Return what is wrong in the profile of a hot folder."""
-    folder, *rest = map(str, error["loc"][1:])
+    name, *rest = map(str, error["loc"][1:])
+    folder = format_key(name)
     if not rest:
         return (
             f"folders.{folder} = {format_value(error['input'])}: must be a table,"

@@ -10,8 +10,9 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,6 +42,9 @@ DECODED_LIMITS = TextLimits(3 * MAX_SIDECAR_BYTES)
 
 MAX_SHOWN_CHARACTERS = 80
 """How much of a user's own key or value a message repeats."""
+
+MAX_TOLD = 5
+"""How many mistakes of one sidecar are told."""
 
 REMEDY = "Correct or remove this file." + f" It may hold: {', '.join(JobOptions.model_fields)}."
 
@@ -137,34 +141,83 @@ def main(arguments: list[str]) -> int:
 
 
 def _parse(content: bytes, file_name: str) -> JobOptions:
-    text = ""
     try:
         check_length(content, LIMITS)
         text = decode_text(content)
-        text, table = _read_table(text)
     except UnreadableText as error:
-        if error.line is None:
-            raise BadInput(f"{file_name} is no sidecar: it is {error}.", REMEDY) from error
-        lines = text.split("\n")
-        wrong = lines[error.line - 1] if error.line <= len(lines) else ""
-        key = foreign_key(wrong)
-        problem = f"{error}." if key is None else _unknown_key(key)
-        reason = f"{file_name}, line {error.line}: {problem}"
-        raise BadInput(reason, advise(wrong) + REMEDY) from error
+        raise _undecodable(error, file_name) from error
+    text, table, mistakes = _read_lines(text, file_name)
     try:
         options = JobOptions.model_validate(table)
     except ValidationError as error:
-        # The first mistake in the order of the file.
-        lines = text.split("\n")
-        line, first = min(
-            ((_line_of(each, lines), each) for each in error.errors()), key=lambda pair: pair[0]
-        )
-        reason = f"{file_name}, line {line}: {_validation_error(first)}"
-        raise BadInput(reason, advise(lines[line - 1]) + REMEDY) from error
+        raise _all_told([*mistakes, *_wrong_values(error, text)], file_name) from error
+    if mistakes:
+        raise _all_told(mistakes, file_name)
     contradiction = find_contradiction(options.output(OutputOptions()), options.given)
     if contradiction is not None:
         raise BadInput(f"{file_name}: {contradiction}", REMEDY)
     return options
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Mistake:
+    """A line that is wrong."""
+
+    line: int
+    """Counted from 1."""
+
+    problem: str
+    """A sentence."""
+
+    advice: str
+    """What to write instead, with a blank at its end."""
+
+
+def _all_told(mistakes: Iterable[_Mistake], file_name: str) -> BadInput:
+    """Return the error that tells the first mistakes in the order of the file: who corrects them
+    one by one waits for each answer."""
+    found = sorted(mistakes)
+    told = found[:MAX_TOLD]
+    reasons = [f"{file_name}, line {each.line}: {each.problem}" for each in told]
+    if more := len(found) - len(told):
+        reasons.append(f"Mistakes that are not listed here: {more}.")
+    advice = "".join(dict.fromkeys(each.advice for each in told))
+    return BadInput(" ".join(reasons), advice + REMEDY)
+
+
+def _undecodable(error: UnreadableText, file_name: str) -> BadInput:
+    if error.line is None:
+        return BadInput(f"{file_name} is no sidecar: it is {error}.", REMEDY)
+    return _all_told([_Mistake(error.line, f"{error}.", advise(""))], file_name)
+
+
+def _read_lines(text: str, file_name: str) -> tuple[str, dict[str, object], list[_Mistake]]:
+    """Return the text as it was understood, the table in it, and the mistakes in the lines that
+    cannot be understood, without which it was read. Raises BadInput where no line is at fault."""
+    mistakes: list[_Mistake] = []
+    while True:
+        try:
+            return *_read_table(text), mistakes
+        except UnreadableText as error:
+            if error.line is None:
+                raise BadInput(f"{file_name} is no sidecar: it is {error}.", REMEDY) from error
+            lines = text.split("\n")
+            wrong = lines[error.line - 1] if error.line <= len(lines) else ""
+            key = foreign_key(wrong)
+            problem = f"{error}." if key is None else _unknown_key(key)
+            mistakes.append(_Mistake(error.line, problem, advise(wrong)))
+            if not wrong.strip() or len(mistakes) > MAX_TOLD:
+                return text, {}, mistakes
+            lines[error.line - 1] = ""
+            text = "\n".join(lines)
+
+
+def _wrong_values(error: ValidationError, text: str) -> Iterator[_Mistake]:
+    """Yield the lines with unknown keys, and with values that their keys cannot have."""
+    lines = text.split("\n")
+    for each in error.errors():
+        line = _line_of(each, lines)
+        yield _Mistake(line, _validation_error(each), advise(lines[line - 1]))
 
 
 def _read_table(text: str) -> tuple[str, dict[str, object]]:

@@ -1,11 +1,12 @@
 """Wording of messages about wrong values and names. Pure."""
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
+
+from heygem_daemon.config.toml_keys import format_key
 
 _PLAIN_MESSAGES = {
     "path_type": "must be a path",
@@ -27,16 +28,11 @@ def format_setting(value: object) -> str:
     if isinstance(value, BaseModel):
         return format_setting(value.model_dump(exclude_unset=True, exclude_none=True))
     if isinstance(value, Mapping):
-        parts = (f"{_format_key(key)} = {format_setting(each)}" for key, each in value.items())
+        parts = (f"{format_key(key)} = {format_setting(each)}" for key, each in value.items())
         return "{" + ", ".join(parts) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(format_setting, value)) + "]"
     return format_value(value if isinstance(value, bool | int | float) else str(value))
-
-
-def _format_key(key: str) -> str:
-    """Return a key as it is written in a TOML file: one of other characters is quoted."""
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}"'
 
 
 def describe_problem(error: ErrorDetails) -> str:

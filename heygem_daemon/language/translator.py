@@ -27,7 +27,7 @@ REMEMBERED = 1024
 """How many translations of texts and clauses are kept: a page shows the same ones again and
 again."""
 
-_JOINTS = (("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
+_JOINTS = (("? ", "？"), ("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
 """How several texts are joined to one in English, from the loosest to the tightest joint, and what
 stands there in Chinese."""
 
@@ -98,12 +98,16 @@ class Translator:
         for number in range(joint, len(_JOINTS)):
             english, own = _JOINTS[number]
             parts = text.split(english)
+            # A text that asks is known with its question mark alone.
+            end = english.strip() if number == 0 else ""
+            parts = [*(f"{each}{end}" for each in parts[:-1]), parts[-1]]
             if len(parts) > 1:
                 translated = [self._clause(part, depth, number + 1) for part in parts]
                 if translated != parts:
-                    yield own.join(each.removesuffix("。") for each in translated[:-1]) + (
-                        own + translated[-1]
-                    )
+                    yield own.join(
+                        each.removesuffix("。").removesuffix(own).removesuffix("?")
+                        for each in translated[:-1]
+                    ) + (own + translated[-1])
         yield from self._with_bracket(text, depth)
 
     def _with_bracket(self, text: str, depth: int) -> Iterator[str]:

@@ -75,9 +75,6 @@ class JobStatus(StatusModel):
     others: int = 0
     """How many claimed jobs from elsewhere go first, if it waits."""
 
-    tells_place: bool = False
-    """Whether its reason tells nothing but how many jobs go first."""
-
     estimate: str = ""
     """When it starts and is ready, in words; empty: not known."""
 

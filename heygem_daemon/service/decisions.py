@@ -92,13 +92,21 @@ def _wait_to_hurry(request: Request, found: Sequence[Target], seconds: float) ->
 
 
 def nothing_to(request: Request) -> Answer:
-    """Return the answer where there is nothing that the request may act on. It is the same whether
-    there is a job of somebody else or none."""
+    """Return the answer where there is nothing that the request may act on. To people of the share
+    it is the same whether there is a job of somebody else or none; a command may act on all."""
     name = printable(request.name.strip())
-    text = {
-        "cancel": f"no job {name} of the same owner waits or is rendered",
-        "hurry": f"no job {name} of the same owner waits",
-        "retry": f"no job {name} of the same owner has ended",
-        "remove": f"no job {name} of the same owner has ended",
-    }[request.verb]
+    if request.folder is None:
+        text = {
+            "cancel": f"no job {name} waits or is rendered",
+            "hurry": f"no job {name} waits",
+            "retry": f"no job {name} has ended",
+            "remove": f"no job {name} has ended",
+        }[request.verb]
+    else:
+        text = {
+            "cancel": f"no job {name} of the same owner waits or is rendered",
+            "hurry": f"no job {name} of the same owner waits",
+            "retry": f"no job {name} of the same owner has ended",
+            "remove": f"no job {name} of the same owner has ended",
+        }[request.verb]
     return Answer(text, is_refusal=True)

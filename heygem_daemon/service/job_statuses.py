@@ -49,14 +49,15 @@ def _job_entries(
             continue
         engine = queued.job.journal.options.engine
         # The first job of an engine says what all of them wait for, the others give their place.
-        tells_place = engine in explained_engines
-        shared = _place_text(jobs_before) if tells_place else snapshot.wait_reasons[engine]
+        shared = (
+            _place_text(jobs_before)
+            if engine in explained_engines
+            else snapshot.wait_reasons[engine]
+        )
         explained_engines.add(engine)
-        own_reason = queued_mistake(queued.job.journal) or queued.reason
         update = {
             "state": "deferred" if retry else "queued",
-            "reason": own_reason or shared,
-            "tells_place": tells_place and not own_reason,
+            "reason": queued_mistake(queued.job.journal) or queued.reason or shared,
             "others": others,
             **retry,
         }

@@ -58,6 +58,12 @@ REQUEST_FOLDER = (
 )
 """What the status says of a folder with the name of a request."""
 
+REQUESTS_OFF = (
+    "is not carried out: requests in the share are turned off here (share_requests = false). Delete"
+    " this file, and ask the operator"
+)
+"""What the status says of a request where none is heeded."""
+
 THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
 """What the status says of a photograph that is not used."""
 
@@ -78,7 +84,7 @@ def find_inbox_notices(
     """
     if snapshot.left_out:
         yield InboxNotice("inbox", crowded_reason(), True)
-    yield from _waiting_notices(settling, pairing)
+    yield from _waiting_notices(settling, pairing, heeds_requests=heeds_requests)
     for entry in pairing.thumbnails:
         yield InboxNotice(printable(entry.path.name), THUMBNAIL, waits_for=None)
     for entry in unexamined:
@@ -130,22 +136,29 @@ def unusable_reason(name: str) -> str | None:
     return unreadable_format(name)
 
 
-def _waiting_notices(settling: SettleResult, pairing: Pairing) -> Iterator[InboxNotice]:
+def _waiting_notices(
+    settling: SettleResult, pairing: Pairing, *, heeds_requests: bool
+) -> Iterator[InboxNotice]:
     alone = {entry.path for entry in pairing.lone_sidecars}
     for path, reason in settling.waiting_reasons.items():
         meant = request_meant(path.name) if path in alone else None
         if meant is None:
             yield InboxNotice(printable(path.name), reason)
         else:
-            yield InboxNotice(printable(path.name), no_request_reason(meant), True)
+            told = no_request_reason(meant) if heeds_requests else REQUESTS_OFF
+            yield InboxNotice(printable(path.name), told, True)
 
 
 def _unsupported_notices(names: Iterable[str], *, heeds_requests: bool) -> Iterator[InboxNotice]:
+    unheeded = []
     for name in names:
         if (problem := unusable_reason(name)) is not None:
             yield InboxNotice(printable(name), f"{problem}; it is left alone", True)
-        elif heeds_requests and (meant := request_meant(name)) is not None:
+        elif not heeds_requests:
+            unheeded += [name] if is_request(name) or request_meant(name) else []
+        elif (meant := request_meant(name)) is not None:
             yield InboxNotice(printable(name), no_request_reason(meant), True)
+    yield from name_each(unheeded, REQUESTS_OFF)
 
 
 def _ambiguity_notices(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from heygem_daemon.config.toml_keys import format_key
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool.batch.journal import OwnFolder
 from heygem_daemon.spool.files import FileOperations, is_folder
@@ -127,5 +128,5 @@ def _taken(path: Path) -> SpoolUnavailable:
     return SpoolUnavailable(
         f"{shown} is not the folder that the daemon made for this purpose, so nothing is taken from"
         " it or put into it. Move it away, and the daemon makes its own; or choose another name for"
-        f" [folders.{printable(path.name)}]"
+        f" [folders.{format_key(printable(path.name))}]"
     )

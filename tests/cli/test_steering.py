@@ -2,11 +2,18 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from heygem_daemon.cli import steering
+from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import BadInput
+from heygem_daemon.service.offline_requests import cancel_offline
+from heygem_daemon.spool.command_requests import CommandAnswer
+from heygem_daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -64,6 +71,33 @@ def test_without_a_daemon_a_hurry_is_left_for_the_next_one(program: "Program") -
     assert len(requests(program)) == 1
     program("once")
     assert (program.spool / "outbox" / "talk.mp4").exists()
+
+
+@pytest.mark.parametrize("has_daemon", [True, False])
+@pytest.mark.parametrize(
+    "command", [steering.cancel, steering.hurry, steering.retry, steering.remove]
+)
+def test_a_name_that_is_not_there_suggests_the_nearest_one(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., None],
+    has_daemon: bool,
+) -> None:
+    spool, settings = Spool(tmp_path), Settings(spool=tmp_path)
+    spool.prepare()
+    for name in ("ended.wav", "ended.mp4"):
+        (spool.inbox / name).touch()
+    cancel_offline(spool, "ended")
+    for name in ("curl.wav", "curl.mp4"):
+        (spool.inbox / name).touch()
+    if has_daemon:
+        refusal = CommandAnswer(text="no job", is_refusal=True)
+        monkeypatch.setattr(steering, "_ask", lambda *_: refusal)
+    waits = command in (steering.cancel, steering.hurry)
+    options = (JobOptions(),) if command is steering.retry else ()
+    with pytest.raises(BadInput) as caught:
+        command(settings, *options, "currl" if waits else "endet")
+    assert caught.value.remedy == f'Did you mean "{"curl" if waits else "ended"}"?'
 
 
 @pytest.mark.slow

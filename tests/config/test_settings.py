@@ -1,6 +1,7 @@
 """The sources of settings, and the messages for wrong ones."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -217,3 +218,29 @@ def test_a_label_is_off_unless_it_has_a_text(tmp_path: Path) -> None:
     assert (label.text, label.corner, label.percent, label.seconds) == (
         "AI生成", "bottom-right", 5.0, 3.0,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [
+        ('[folders.视频]\nface = "left"', '[folders."视频"]'),
+        ("[folders.film crew]  # theirs", '[folders."film crew"]'),
+        ("folders.视频.priority = 2", 'folders."视频".priority'),
+        ("[folders]\n视频 = {priority = 2}", '"视频"'),
+    ],
+)
+def test_a_name_without_its_quotes_is_told_with_them(
+    tmp_path: Path, written: str, right: str
+) -> None:
+    message = error_message(write_config(tmp_path, written))
+    assert message.endswith(f": write {right}")
+    wrong = next(line for line in written.split("\n") if not line.isascii() or " crew" in line)
+    bare = re.sub(r"\s*(#.*|=.*)", "", wrong)
+    corrected = written.replace(bare, right)
+    assert load_settings(write_config(tmp_path, corrected)).folders
+
+
+def test_messages_name_the_table_of_a_folder_with_its_quotes(tmp_path: Path) -> None:
+    for line in ('fase = "left"', "crf = 99", 'codec = "prores"\ncrf = 20'):
+        message = error_message(write_config(tmp_path, f'[folders."视频"]\n{line}'))
+        assert '[folders."视频"]' in message

@@ -1,12 +1,15 @@
 """Sidecars: valid ones, and the messages for wrong ones."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES, parse_sidecar
+from heygem_daemon.config.sidecar import MAX_SIDECAR_BYTES, MAX_TOLD, parse_sidecar
 from heygem_daemon.errors import BadInput
+from heygem_daemon.language.translator import translator
 
 
 def parse_error(text: str | bytes) -> BadInput:
@@ -74,9 +77,25 @@ def test_a_mistake_is_reported_with_file_line_and_key(text: str | bytes, message
     assert message in reason
 
 
-def test_of_several_mistakes_the_first_is_reported() -> None:
-    assert "line 1: unknown key" in parse_error("nonsense = 1\ncrf = 99").reason
-    assert "line 1: crf" in parse_error("crf = 99\nnonsense = 1").reason
+def test_all_mistakes_are_told_in_the_order_of_the_file() -> None:
+    error = parse_error('face = "middle of it"\n\nqualty = "high"\nloop = = 3\ncrf = 99')
+    lines = re.findall(r"talk\.toml, line (\d): (\w+ \w+|\w+)", error.reason)
+    assert lines == [("1", "face"), ("3", "unknown key"), ("4", "not valid"), ("5", "crf")]
+    assert error.remedy.count("Write") == 4
+    assert parse_error("nonsense = 1\ncrf = 99").reason.endswith("equal to 51.")
+    translated = translator("zh")(parse_error("qualty = 1\nprioritty = 1\ncrf = 99").reason)
+    assert translated == (
+        "talk.toml 第 1 行：未知的键“qualty”；您是指“quality”吗？"
+        "talk.toml 第 2 行：未知的键“prioritty”；您是指“priority”吗？"
+        "talk.toml 第 3 行：crf = 99：必须小于或等于 51。"
+    )
+
+
+def test_of_many_mistakes_the_first_are_told() -> None:
+    for line in ("zzz{} = 1", "a = = {}", "é{} = 1"):
+        reason = parse_error("\n".join(line.format(each) for each in range(99))).reason
+        assert reason.count("talk.toml") == MAX_TOLD
+        assert "Mistakes that are not listed here: " in reason
 
 
 def test_the_remedy_names_all_keys() -> None:

@@ -90,11 +90,3 @@ def test_results_of_one_name_are_told_apart_by_the_names_that_requests_take(
     )
     results = find_results(make_status(finished=(first, second, of_anna)), KEPT)
     assert sorted(each.name for each in results) == ["anna/face (3)", "face", "face (2)"]
-
-
-def test_nothing_is_said_to_be_missing_below_a_batch_that_waits(make_status: MakeStatus) -> None:
-    waiting = BatchStatus(
-        id="b", name="launch", dropped_as="launch", members=2, published=0, failed=0
-    )
-    text = PageRenderer().text(make_status(batches=(waiting,)), KEPT, "en")
-    assert "  launch/: 0 of 2 done\n\nIn the inbox" in text

@@ -128,13 +128,6 @@ def everything(tmp_path: Path, jobs: tuple[JobStatus, ...], hold: str | None) ->
     return Everything(status, jobs, queued, InboxView(), LastEnded(9, 9), LastEnded(9, 9), hold)
 
 
-def test_the_jobs_of_others_are_counted_once(tmp_path: Path) -> None:
-    own = JobStatus(id="1", name="anna/talk", state="queued", folder="anna", others=1)
-    told = own.model_copy(update={"reason": "1 job goes first", "tells_place": True})
-    ((_, status),) = folder_statuses(everything(tmp_path, (told,), None), ["anna"])
-    assert [(each.reason, each.others) for each in status.jobs] == [(None, 1)]
-
-
 def test_what_may_name_others_is_left_out(tmp_path: Path) -> None:
     own = JobStatus(id="1", name="anna/talk", state="queued", folder="anna", others=1)
     jobs = (own.model_copy(update={"folder": "ben", "name": "ben/x"}), own)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Paused
 from heygem_daemon.service.loop import Service
+from heygem_daemon.service.notices import REQUESTS_OFF
 from heygem_daemon.spool.command_requests import leave_request
+from heygem_daemon.spool.request_names import Verb
 from tests.fakes.executor import FakeExecutor, keep_running
 from tests.fakes.service import ServiceHarness
 
@@ -466,12 +469,20 @@ class TestMistakes:
         told = "x.wav goes first as soon as what it lacks is there"
         assert requests(harness) == {"x.wav.hurry": told}
 
-    def test_without_requests_nothing_is_said(self, harness: ServiceHarness) -> None:
+    def test_that_requests_are_off_is_said_of_each_in_both_languages(
+        self, harness: ServiceHarness
+    ) -> None:
         harness.configure(share_requests=False)
         service = start(harness)
-        ask(harness, "a.cancle")
-        harness.run_rounds(service, 8.0)
-        assert harness.status().inbox == ()
+        ask(harness, "face.retry", "prs.cancle")
+        harness.run_rounds(service, 20.0)
+        told = {each.name: each for each in harness.status().inbox}
+        assert {*told} == {"face.retry", "prs.cancle"}
+        for name, each in told.items():
+            assert (each.reason, each.waits_for) == (REQUESTS_OFF, "attention")
+            assert sum(name in line and REQUESTS_OFF in line for line in harness.log) == 1
+        assert "share_requests = false" in translator("zh")(REQUESTS_OFF)
+        assert translator("zh").knows(REQUESTS_OFF)
 
     @pytest.mark.parametrize("name", ["b.Cancel ", "b。CANCEL.txt", "b.取消", "b.toml.cancel"])
     def test_a_plain_meaning_is_carried_out(self, harness: ServiceHarness, name: str) -> None:
@@ -566,6 +577,17 @@ def test_what_a_command_asked_while_no_daemon_ran_counts_at_the_next_start(
     harness.run_rounds(harness.service(), 12.0)
     (started,) = harness.executor.submitted
     assert Path(started.audio).read_bytes() == b"c.wav"
+
+
+@pytest.mark.parametrize("verb", ["cancel", "hurry", "retry", "remove"])
+def test_a_command_for_nothing_is_told_of_no_owner(harness: ServiceHarness, verb: Verb) -> None:
+    """A command may act on everybody's jobs."""
+    service = start(harness)
+    leave_request(harness.spool, harness.spool.files, verb, "currl", harness.clock.wall())
+    harness.run_rounds(service, 4.0)
+    (told,) = requests(harness).values()
+    assert told.startswith("no job currl ")
+    assert "owner" not in told
 
 
 @pytest.mark.parametrize("verb", ["cancel", "hurry", "remove"])
