@@ -333,8 +333,8 @@ def _walk(path: Path, flags: int) -> int:
     for number, part in enumerate(parts, 1):
         folder = handle
         try:
-            last = number == len(parts)
-            handle = os.open(part, (flags if last else _FOLDER) | os.O_NOFOLLOW, dir_fd=folder)
+            own = flags if number == len(parts) else _FOLDER
+            handle = os.open(part, own | os.O_NOFOLLOW, dir_fd=folder)
         finally:
             os.close(folder)
     return handle
@@ -347,5 +347,4 @@ def _first_link(path: Path) -> Path | None:
 
 def _named(error: OSError, path: Path, target: Path | None = None) -> OSError:
     """Return ``error`` with the whole paths: calls with a descriptor know only the names."""
-    second = None if target is None else str(target)
-    return OSError(error.errno, error.strerror, str(path), None, second)
+    return OSError(error.errno, error.strerror, str(path), None, target and str(target))
