@@ -70,9 +70,8 @@ class EndedRequests:
         if not chosen:
             return self._answer_nothing(request, is_active)
         gone = self._spool.ended.remove_records(_records(chosen), _name_of(request, chosen))
-        return Answer(
-            f"{printable(request.name.strip())} is deleted, {len(gone)} files and folders"
-        )
+        name = printable(request.name.strip())
+        return Answer(f"{name} is deleted, {len(gone)} files and folders")
 
     def _answer_nothing(self, request: Request, is_active: bool) -> Answer | None:
         name = printable(request.name.strip())

@@ -193,9 +193,10 @@ class Steering:
         asked.waits_for = ""
         if self._steps_left <= 0:
             return None
+        name = printable(request.name.strip())
         # The options in a retry may still be on their way.
         if request.verb == "retry" and not asked.found.is_command and seconds < quiet:
-            asked.waits_for = f"{printable(request.name.strip())} is tried again in a moment"
+            asked.waits_for = f"{name} is tried again in a moment"
             return None
         self._steps_left -= 1
         is_active = bool(found)
@@ -205,9 +206,8 @@ class Steering:
             answer = self._ended.retry(request, options, is_active=is_active, may_wait=may_wait)
         else:
             answer = self._ended.remove(request, is_active=is_active)
-        waits = NOT_READ_YET
-        if self._ended.is_complete:
-            waits = f"{printable(request.name.strip())} is being rendered already"
+        is_complete = self._ended.is_complete
+        waits = f"{name} is being rendered already" if is_complete else NOT_READ_YET
         asked.waits_for = waits if answer is None else ""
         return answer
 
