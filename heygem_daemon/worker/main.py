@@ -7,6 +7,7 @@ with a process until it ends.
 """
 
 import faulthandler
+import gc
 import os
 import time
 import traceback
@@ -179,6 +180,9 @@ class Session:
         with report_vitals(lambda: measure_vitals(default.device != "cpu"), self._send):
             answer = self._render(engine, load, render)
         self._send(answer)
+        if not isinstance(answer, Rendered):
+            # Decoders and encoders of a job that broke off are held by the cycles of its traceback.
+            gc.collect()
         broken = isinstance(answer, Deferred) and answer.of_device
         return not (broken or isinstance(answer, (Crashed, Halted)))
 

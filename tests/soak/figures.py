@@ -91,9 +91,9 @@ def judge(series: Series) -> list[Row]:
     rows = _process_rows("daemon", _alike(series.supervisor))
     least = max(LEAST_SAMPLES, LEAST_LIFE * len(series.supervisor))
     grown = [each for each in series.workers.values() if len(each) >= least]
-    if grown:
-        worst = max(grown, key=lambda each: _growth([one.rss_bytes for one in each]))
-        rows += _process_rows("worker that grew most", worst)
+    # Of each figure the worker whose grew most.
+    of_workers = zip(*(_process_rows("worker that grew most", each) for each in grown), strict=True)
+    rows += [max(figure, key=lambda row: row.last / row.first) for figure in of_workers]
     if len(series.log_bytes) >= LEAST_SAMPLES:
         third = len(series.log_bytes) // 3
         first = series.log_bytes[third] - series.log_bytes[0]

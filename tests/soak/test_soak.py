@@ -55,6 +55,15 @@ def test_the_worker_that_grew_most_is_judged_and_short_lives_are_not() -> None:
     assert judge(Series(workers={3: grown[: LEAST_SAMPLES - 1]})) == []
 
 
+def test_of_each_figure_the_worst_worker_is_judged() -> None:
+    given = Series(
+        workers={1: series(memory=0.2).supervisor, 2: series(descriptors=6, threads=6).supervisor}
+    )
+    assert failing(given) == [
+        f"worker that grew most: {figure}" for figure in ("memory, MiB", "descriptors", "threads")
+    ]
+
+
 def test_a_worker_of_a_few_jobs_is_not_judged_in_a_long_run() -> None:
     grown = series(memory=0.2).supervisor
     long = Series(supervisor=series(count=400).supervisor, workers={1: grown[:90]})

@@ -1,8 +1,10 @@
 """The worker's session, in this process with fake functions, and as a real process."""
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -213,6 +215,37 @@ def test_the_next_job_is_taken_after_bad_input_and_after_a_fault_of_the_environm
     assert Refused(job_id="bad", reason="No face.", remedy="Another video.") in worker.sent
     assert Deferred(job_id="full", reason="The GPU is full.") in worker.sent
     assert isinstance(worker.sent[-1], Rendered)
+
+
+def test_what_a_failed_job_had_open_is_closed_before_the_next_one() -> None:
+    """A full disk left a decoder with its threads open until garbage was next collected."""
+
+    class Decoder:
+        own: "Decoder"
+
+    class Opening(FakeWorker):
+        decoder: "weakref.ref[Decoder] | None" = None
+
+        def render(self, *_: object) -> Rendered:
+            decoder = Decoder()
+            decoder.own = decoder
+            self.decoder = weakref.ref(decoder)
+            raise DeviceUnavailable("The disk is full.")
+
+    worker = Opening()
+
+    def messages() -> Iterator[ToWorker]:
+        yield LOAD
+        yield job("full")
+        assert worker.decoder is not None
+        assert worker.decoder() is None
+
+    gc.disable()
+    try:
+        worker.answer(messages())
+    finally:
+        gc.enable()
+    assert worker.decoder is not None
 
 
 def test_an_out_of_memory_of_the_gpu_releases_cached_memory() -> None:
