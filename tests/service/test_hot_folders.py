@@ -214,14 +214,16 @@ def test_a_request_acts_on_the_jobs_of_its_own_folder_within_its_cap(
         for name in ("first", "talk"):
             drop_in(harness, folder, f"{name}.wav", f"{name}.mp4")
     harness.run_rounds(service, SETTLED)
-    drop_in(harness, "anna", "talk.hurry")
+    anna = harness.spool.inbox / "anna"
+    (anna / "talk.hurry").touch()
     harness.run_rounds(service, 5)
     ready = {each.title: each for each in service._claims.view.ready}  # type: ignore[union-attr]
     queued = {each.job.title: each for each in service._dispatcher.snapshot().queued}
     priorities = {name: each.priority for name, each in {**ready, **queued}.items()}
     assert priorities["anna/talk"] == 20
     assert priorities["talk"] == 0
-    drop_in(harness, "anna", "talk.cancel", "first.cancel", "nothing.cancel")
+    for name in ("talk.cancel", "first.cancel", "nothing.cancel"):
+        (anna / name).touch()
     harness.run_rounds(service, SETTLED)
     failed = harness.spool.root / "failed"
     assert "talk" in names_in(failed / "anna")

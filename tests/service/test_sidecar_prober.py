@@ -13,6 +13,7 @@ import pytest
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.service.probe_queue import MAX_KEPT, KeptAnswers
 from heygem_daemon.service.prober import Prober
+from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.sidecar_prober import (
     MAX_FILES,
     MAX_IDLE_SECONDS,
@@ -169,6 +170,7 @@ def test_the_daemon_parses_no_sidecar_itself(
 
     monkeypatch.setattr("tomllib.loads", refuse)
     monkeypatch.setattr("heygem_daemon.config.sidecar.parse_sidecar", refuse)
+    harness.read_sidecar = Dependencies().read_sidecar
     harness.drop("talk.wav", "talk.mp4")
     (harness.spool.inbox / "talk.toml").write_text("crf = 31")
     folder = harness.drop_batch("show", "a.wav", "a.mp4", "b.mp4")
