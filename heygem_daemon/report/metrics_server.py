@@ -2,8 +2,10 @@
 
 import socket
 from collections.abc import Callable, Iterable
-from socketserver import BaseServer
-from threading import Thread
+from contextlib import suppress
+from socketserver import BaseServer, ThreadingMixIn
+from threading import BoundedSemaphore, Lock, Thread
+from time import monotonic
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -14,31 +16,129 @@ if TYPE_CHECKING:
 
 ADDRESS = "127.0.0.1"
 CLIENT_SECONDS = 5.0
-"""How long a client may be silent: requests are answered one after the other."""
+"""How long a request and its answer may take in all, however often the client sends something."""
+
+MAX_CLIENTS = 8
+"""How many clients are answered at the same time on one socket. Another one ends the oldest."""
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = CLIENT_SECONDS
-
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its base names it
         """Write nothing: what clients do is no concern of the log."""
 
 
-class _Server(WSGIServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore a client that went away or sent nonsense."""
+class _Clients:
+    """The clients that are being answered, each in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._deadlines: dict[socket.socket, float] = {}
+        """Monotonic times, the oldest client first."""
+        self._places = BoundedSemaphore(MAX_CLIENTS)
+        self._lock = Lock()
+        """While it is held no socket is closed: its number would be another file's."""
+
+    def add(self, client: socket.socket) -> None:
+        """Add a client. Where there is no place the oldest is ended."""
+        if not self._places.acquire(blocking=False):
+            with self._lock:
+                for oldest in list(self._deadlines)[:1]:
+                    _end(oldest)
+            self._places.acquire()  # the thread of the oldest is awake, and leaves
+        with self._lock:
+            self._deadlines[client] = monotonic() + CLIENT_SECONDS
+
+    def remove(self, client: socket.socket) -> None:
+        """Forget a client, before its socket is closed."""
+        with self._lock:
+            is_known = self._deadlines.pop(client, None) is not None
+        if is_known:
+            self._places.release()
+
+    def end_late(self) -> None:
+        """End the clients whose time is over."""
+        now = monotonic()
+        self._end_where(lambda deadline: deadline < now)
+
+    def end_all(self) -> None:
+        """End all clients, without waiting for their threads."""
+        self._end_where(lambda _: True)
+
+    def _end_where(self, is_over: Callable[[float], bool]) -> None:
+        with self._lock:
+            for client, deadline in self._deadlines.items():
+                if is_over(deadline):
+                    _end(client)
 
 
-class _HandedServer(_Server):
-    """Answers on a socket that another process opened: this one may not be allowed to."""
+def _end(client: socket.socket) -> None:
+    """Wake whoever reads from or writes to this client: there is no more to read or write."""
+    with suppress(OSError):  # it has gone
+        client.shutdown(socket.SHUT_RDWR)
 
-    def __init__(self, listening: socket.socket) -> None:
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Answers on a socket that listens. It is closed with the server."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, listening: socket.socket, *, is_shared: bool = False) -> None:
+        """``is_shared``: another process has the socket, too, and goes on listening."""
         # What is between the two in the order of classes would open a socket.
         name, port = listening.getsockname()[:2]
         BaseServer.__init__(self, (name, port), _Handler)
-        self.socket = listening.dup()
+        self.socket = listening
         self.server_name, self.server_port = name, port
         self.setup_environ()
+        self._is_shared = is_shared
+        self._is_stopped = False
+        self._clients = _Clients()
+
+    def stop(self) -> None:
+        """Take no more clients, and end those that are there. Waits for none of them."""
+        self._is_stopped = True
+        if not self._is_shared:
+            _end(self.socket)  # the port is free, and the thread that listens wakes
+        self._clients.end_all()
+        Thread(target=self._finish, name="metrics", daemon=True).start()
+
+    def process_request(self, request: object, client_address: object) -> None:
+        """Answer a client in a thread of its own."""
+        assert isinstance(request, socket.socket)
+        self._clients.add(request)
+        if self._is_stopped:  # it came while ``stop`` was at work
+            self._clients.end_all()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: object) -> None:
+        """Close a client that was answered."""
+        assert isinstance(request, socket.socket)
+        self._clients.remove(request)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """End late clients. Called twice a second, and after each new client."""
+        self._clients.end_late()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore a client that went away or sent nonsense."""
+
+    def _finish(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+def _open(port: int) -> socket.socket:
+    """Return a socket that listens on a port of the loopback. Raises OSError if that is taken."""
+    listening = socket.socket()
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((ADDRESS, port))
+        listening.listen()
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def _application(latest: Callable[[], Status | None]) -> "WSGIApplication":
@@ -60,7 +160,7 @@ class MetricsServer:
     def __init__(self, handed: Iterable[socket.socket] = ()) -> None:
         """``handed``: sockets that listen; it answers on copies of them until it is closed."""
         self._status: Status | None = None
-        self._handed = [_HandedServer(each) for each in handed]
+        self._handed = [_Server(each.dup(), is_shared=True) for each in handed]
         self._server: _Server | None = None
         self._running: list[_Server] = []
 
@@ -75,7 +175,7 @@ class MetricsServer:
 
     def listen(self, port: int) -> None:
         """Answer on the sockets that were handed over, and open another port, unless it is one of
-        theirs; 0: none. Raises OSError where it is not free."""
+        theirs; 0: none. Waits for no client. Raises OSError where it is not free."""
         for handed in self._handed:
             if handed not in self._running:
                 self._start(handed)
@@ -87,16 +187,17 @@ class MetricsServer:
             self._stop(self._server)
             self._server = None
         if port:
-            self._server = _Server((ADDRESS, port), _Handler)
+            self._server = _Server(_open(port))
             self._start(self._server)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening. Waits for no client."""
+        for handed in self._handed:
+            if handed not in self._running:
+                handed.server_close()
         for server in tuple(self._running):
             self._stop(server)
         self._server = None
-        for handed in self._handed:
-            handed.server_close()
 
     def _start(self, server: _Server) -> None:
         server.set_app(_application(lambda: self._status))
@@ -105,5 +206,4 @@ class MetricsServer:
 
     def _stop(self, server: _Server) -> None:
         self._running.remove(server)
-        server.shutdown()
-        server.server_close()
+        server.stop()

@@ -18,6 +18,10 @@ MAX_FILES = 50
 MAX_SECONDS = 20.0
 """How long a child may take for these. It takes a fraction of a second."""
 
+ATTEMPTS = 3
+"""How often a sidecar may be at fault for a child that does not end in time: on a busy machine no
+file is. After the first time it is read alone."""
+
 MAX_CHILDREN = 2
 """How many children there are at once, each for the sidecars of one owner. One of them is kept for
 an owner who has none."""
@@ -132,9 +136,22 @@ class SidecarProber:
                 self._answers.put(request, turn.key.owner, answer)
 
     def _blame_next(self, reader: SidecarReader, turn: ProbeTurn[Request]) -> None:
-        """Refuse the sidecar at which a child ended or hung, and request those after it again."""
+        """Refuse the sidecar at which a child ended, or hung for the last time. Request those after
+        it again."""
         unanswered = turn.requests[len(reader.answers) :]
-        with suppress(OSError):
-            self._answers.put(unanswered[0], turn.key.owner, blamed(unanswered[0][0]))
+        if not reader.has_ended and reader.attempt < ATTEMPTS:
+            self._read_alone(ProbeTurn(turn.key, unanswered[:1]), reader.attempt + 1)
+        else:
+            with suppress(OSError):
+                self._answers.put(unanswered[0], turn.key.owner, blamed(unanswered[0][0]))
         for request in unanswered[1:]:
             self._waiting.add(request, turn.key)
+
+    def _read_alone(self, turn: ProbeTurn[Request], attempt: int) -> None:
+        """Let a new child read one sidecar, in the place of the one that has hung."""
+        # If no process can be started now, the next scan begins anew.
+        with suppress(OSError), self._starts.reported():
+            reader = SidecarReader(self._command, self._on_answer)
+            self._readers.append(reader)
+            reader.begin(turn, self._clock.monotonic(), attempt)
+            self._being_read.update(turn.requests)

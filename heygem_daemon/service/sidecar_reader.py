@@ -28,6 +28,8 @@ class SidecarReader:
         """What is being read; None: the child is idle."""
         self.began = 0.0
         """Monotonic time at which the turn, or the idle time, began."""
+        self.attempt = 1
+        """1, or more where a child before had no time to answer the only file of the turn."""
         self.answers: list[SidecarAnswer | None] = []
         """The answers of this turn so far; None: the file is gone or the disk failed."""
         self.has_ended = False
@@ -51,9 +53,9 @@ class SidecarReader:
         """Whether there is an answer for each file of the turn."""
         return self.turn is not None and len(self.answers) == len(self.turn.requests)
 
-    def begin(self, turn: ProbeTurn[Request], now: float) -> None:
+    def begin(self, turn: ProbeTurn[Request], now: float, attempt: int = 1) -> None:
         """Read the files of another turn. The one before is over."""
-        self.turn, self.began, self.answers = turn, now, []
+        self.turn, self.began, self.attempt, self.answers = turn, now, attempt, []
         self._orders.put(turn.requests)
 
     def rest(self, now: float) -> None:

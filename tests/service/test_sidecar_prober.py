@@ -15,6 +15,7 @@ from heygem_daemon.service.probe_queue import MAX_KEPT, KeptAnswers
 from heygem_daemon.service.prober import Prober
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.sidecar_prober import (
+    ATTEMPTS,
     MAX_FILES,
     MAX_IDLE_SECONDS,
     MAX_SECONDS,
@@ -82,11 +83,42 @@ def test_rule_19_one_that_hangs_is_ended_and_refused(
     clock = FakeClock()
     prober = SidecarProber(child("time.sleep(600)"), clock)
     probers.append(prober)
-    assert prober(file) is None
-    clock.now += MAX_SECONDS + 1
+    for _ in range(ATTEMPTS):
+        assert prober(file) is None
+        clock.now += MAX_SECONDS + 1
     found = prober(file)
     assert found is not None
     assert found.refusal.startswith("talk.toml is no sidecar: reading it crashed or did not end")
+
+
+def test_one_whose_reader_had_no_time_is_read_again_alone_by_another(
+    tmp_path: Path, file: Path, probers: list[SidecarProber]
+) -> None:
+    clock, tries = FakeClock(), tmp_path / "tries"
+    slow_at_first = (
+        f"open({str(tries)!r}, 'a').write(f'{{os.getpid()}} {{name}}\\n');"
+        f" time.sleep(600 * (name == 'talk.toml' and"
+        f" open({str(tries)!r}).read().count('talk.toml') < {ATTEMPTS}))"
+    )
+    prober = SidecarProber(child(slow_at_first), clock)
+    probers.append(prober)
+    other = tmp_path / "other.toml"
+    other.write_text("crf = 31\n")
+
+    def times() -> int:
+        return tries.read_text().count("talk.toml") if tries.exists() else 0
+
+    for attempt in range(1, ATTEMPTS):
+        assert prober(file) is None
+        deadline = time.monotonic() + 60
+        while times() < attempt:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        clock.now += MAX_SECONDS + 1
+    assert answer(prober, file).options.crf == 30
+    assert answer(prober, other).options.crf == 31
+    readers = [line.split()[0] for line in tries.read_text().splitlines() if "talk" in line]
+    assert len(set(readers)) == ATTEMPTS
 
 
 def test_one_child_reads_one_sidecar_after_the_other_and_ends_when_idle(
