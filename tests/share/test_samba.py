@@ -331,6 +331,7 @@ def test_users_steer_their_own_jobs(share: Share) -> None:
     wait_until((share.spool / "failed" / "long" / "reason.txt").exists)
     assert "cancelled by" in (share.spool / "failed" / "long" / "reason.txt").read_text()
     wait_until(lambda: " long.cancel " not in share.client.run("inbox", "ls"))
+    wait_until(lambda: running_jobs(share) == [])  # the next one that is seen is the retried one
 
     options = share.local / "options"
     options.write_text("priority = 3")
