@@ -65,7 +65,9 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, s
     spool = tmp_path_factory.mktemp("once") / "spool"
     drop_pairs(spool / "inbox")
     program = Path(sys.executable).with_name("heygem-daemon")
-    environment = os.environ | {"HEYGEM_SPOOL": str(spool), "HEYGEM_SETTLE_SECONDS": "1"}
+    # One worker, so that the log tells whether it loads its engine once.
+    own = {"HEYGEM_SETTLE_SECONDS": "1", "HEYGEM_CPU_WORKERS": "1"}
+    environment = os.environ | {"HEYGEM_SPOOL": str(spool), **own}
     done = subprocess.run(
         [str(program), "once"], env=environment, check=False, capture_output=True, text=True
     )

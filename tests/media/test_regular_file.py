@@ -46,6 +46,7 @@ OWN_FILES = {
     "device/weights.py:atomic_weights_file": "weights",
     "engines/builtin/engine.py:hash_weights": "weights",
     "engines/checkpoints.py:checkpoint_sha256": "weights",
+    "engines/checkpoints.py:find_obvious_fault": "weights",
     "engines/checkpoints.py:read_added_checkpoints": "weights",
     "engines/shipped_weights.py:_problem": "weights",
     "engines/shipped_weights.py:read_manifest": "weights",
