@@ -16,10 +16,6 @@ LOG_GROWTH = 0.5
 LEAST_SAMPLES = 30
 """A process that was seen less often says nothing of growth."""
 
-LEAST_LIFE = 0.25
-"""Nor does a worker that lived for less of the daemon's time: its memory scatters by 5 % from job
-to job, and few jobs do not tell that from growth."""
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -89,8 +85,7 @@ def is_worker(pid: int) -> bool:
 def judge(series: Series) -> list[Row]:
     """Return the rows of the table. A series that is too short has none."""
     rows = _process_rows("daemon", _alike(series.supervisor))
-    least = max(LEAST_SAMPLES, LEAST_LIFE * len(series.supervisor))
-    grown = [each for each in series.workers.values() if len(each) >= least]
+    grown = [each for each in series.workers.values() if len(each) >= LEAST_SAMPLES]
     # Of each figure the worker whose grew most.
     of_workers = zip(*(_process_rows("worker that grew most", each) for each in grown), strict=True)
     rows += [max(figure, key=lambda row: row.last / row.first) for figure in of_workers]

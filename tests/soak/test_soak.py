@@ -64,13 +64,6 @@ def test_of_each_figure_the_worst_worker_is_judged() -> None:
     ]
 
 
-def test_a_worker_of_a_few_jobs_is_not_judged_in_a_long_run() -> None:
-    grown = series(memory=0.2).supervisor
-    long = Series(supervisor=series(count=400).supervisor, workers={1: grown[:90]})
-    assert failing(long) == []
-    assert failing(Series(supervisor=long.supervisor[:300], workers={1: grown})) != []
-
-
 def test_a_worker_more_or_less_is_no_leak() -> None:
     idle, busy = Sample(MIB, 9, 5, children=0), Sample(MIB, 12, 7, children=1)
     assert failing(Series(supervisor=[*[idle] * 20, *[busy] * 70])) == []
