@@ -1,9 +1,9 @@
 """How throughput grows with the workers on the CPU: ``python -m benchmarks.scaling``.
 
 Renders the same number of jobs with 1, 2, 4 … workers, in one run: once where each video is new
-(cold), once where all jobs show a video whose template is cached (warm). ``--simulate CORES`` shows
-instead how near the scheduler comes to the ideal on a machine of so many cores, with jobs that only
-take time.
+(cold), once where all jobs show a video whose template is cached (warm). ``--simulate CORES``
+simulates a machine of that many cores, with jobs that only take time, and compares the scheduler
+with the ideal.
 """
 
 import argparse
