@@ -11,6 +11,7 @@
     * DeviceUnavailable    no device fits now (GPU full, lost, driver mismatch)
     * WeightsUnavailable   a weights file is missing, corrupt or of an unknown shape
   * NameContested        somebody takes each name that a result could get: concerns this job alone
+  * FilesWithheld        a user keeps the daemon from his batch's files: concerns this batch alone
   * ConfigurationError   an invalid setting: the process ends with status 2
   * Interrupted          the daemon is stopping: the job is checkpointed and returns to the queue
 
@@ -70,6 +71,10 @@ class WeightsUnavailable(EnvironmentFault):
 
 class NameContested(HeygemError):
     """Somebody takes each name that files or a folder could get, as soon as it is chosen."""
+
+
+class FilesWithheld(HeygemError):
+    """A user has taken the permissions for the files of his own batch while it was claimed."""
 
 
 class ConfigurationError(HeygemError):

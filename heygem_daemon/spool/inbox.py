@@ -88,6 +88,8 @@ class FolderSnapshot:
     """User id of the folder's owner; None: not known."""
     left_out: int = field(default=0, compare=False)
     """How many names are not taken in, since there are too many."""
+    ignored: int = field(default=0, compare=False)
+    """How many names are neither inputs nor copies in progress: hidden files and the like."""
 
     @property
     def content(self) -> frozenset[object]:
@@ -99,7 +101,7 @@ class FolderSnapshot:
         """How many names it holds, about."""
         parts = (self.entries, self.sidecars, self.folders, self.unsupported_files)
         named = sum(map(len, (*parts, self.ready_names, self.unfinished, self.faulty)))
-        return named + self.left_out
+        return named + self.left_out + self.ignored
 
 
 def scan(
@@ -174,6 +176,7 @@ class _Found:
         self._draft_sizes: dict[int, int] = {}
         self._is_marked_ready = False
         self._ready_owner: int | None = None
+        self._ignored = 0
         self.faulty: list[str] = []
         self.owner: int | None = None
 
@@ -194,6 +197,8 @@ class _Found:
             if is_unfinished(item.name):
                 self._draft_sizes |= _draft_size(inbox, item)
                 self._unfinished.append(item.name)
+            else:
+                self._ignored += 1
         elif item.is_dir(follow_symlinks=False):
             self._folders.append(item.name)
         elif (kind := media_kind(item.name)) and (entry := _entry(inbox, item, kind)):
@@ -219,6 +224,7 @@ class _Found:
             tuple(self.faulty),
             self._ready if self._ready_owner is None else self._ready | {"": self._ready_owner},
             self.owner,
+            ignored=self._ignored,
         )
 
 

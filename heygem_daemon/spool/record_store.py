@@ -14,7 +14,7 @@ from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordKind
 from heygem_daemon.system import paths
-from heygem_daemon.system.untrusted import BATCH_LIMITS, UnreadableText, read_text
+from heygem_daemon.system.untrusted import BATCH_LIMITS, UnreadableText, check_length, read_text
 
 SET_ASIDE_FOLDER = "set-aside"
 """Folder in .state/ for records that cannot be read."""
@@ -32,10 +32,12 @@ def record_path(layout: SpoolLayout, record: AnyRecord) -> Path:
 
 
 def save_record(layout: SpoolLayout, files: FileOperations, record: AnyRecord) -> None:
-    """Write a record durably."""
+    """Write a record durably. Raises UnreadableText if it is too long to be read again."""
+    text = record.dumps()
+    check_length(text, BATCH_LIMITS)
     if not is_folder(layout.finished):
         files.make_folder(layout.finished)
-    files.write(record_path(layout, record), record.dumps())
+    files.write(record_path(layout, record), text)
 
 
 def remove_record(layout: SpoolLayout, files: FileOperations, record: AnyRecord) -> None:

@@ -111,3 +111,13 @@ def test_a_folder_of_thousands_of_useless_files_is_no_batch(harness: ServiceHarn
     harness.run_rounds(service, 60)
     reasons = {each.name: each.reason for each in harness.status().inbox}
     assert "is a folder with 1003 files, of which 2 are audio and video" in reasons["show"]
+
+
+def test_a_folder_of_thousands_of_hidden_files_is_no_batch(harness: ServiceHarness) -> None:
+    harness.configure(max_batch_members=10)
+    names = [f".{number}" for number in range(1001)]
+    harness.drop_batch("show", "a.wav", "a.mp4", *names)
+    service = harness.service()
+    harness.run_rounds(service, 60)
+    reasons = {each.name: each.reason for each in harness.status().inbox}
+    assert "is a folder with 1003 files, of which 2 are audio and video" in reasons["show"]

@@ -3,11 +3,16 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from heygem_daemon.protocol import Refused, Render
 from heygem_daemon.service.loop import Service
+from heygem_daemon.spool.batch import claim
+from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.layout import SpoolLayout
 from tests.fakes.accounts import without_rights
 from tests.fakes.executor import Messages, rendered
 from tests.fakes.service import ServiceHarness
@@ -105,4 +110,27 @@ def test_a_folder_that_is_withheld_after_its_claim(
     run_until(harness, service, lambda: harness.processing() == 0, 2000.0)
     kept = [path for part in (harness.spool.done, harness.spool.failed) for path in part.rglob("*")]
     assert len([path for path in kept if path.suffix in {".wav", ".mp4"}]) >= len(MEMBERS)
+    assert_others_are_served(harness, service)
+
+
+@pytest.mark.parametrize("mode", [0, 0o444, 0o555])
+def test_a_folder_that_is_withheld_in_the_moment_of_its_claim(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    drop_batch(harness, 0o777)
+    identify = claim.identify_members
+
+    def withhold(layout: SpoolLayout, files: FileOperations, batch: Batch, *more: Any) -> Batch:
+        batch.inputs.chmod(mode)
+        return identify(layout, files, batch, *more)
+
+    monkeypatch.setattr(claim, "identify_members", withhold)
+    service = harness.service()
+    holds = set()
+    for _ in range(80):
+        run(harness, service, 0.25)
+        holds.add(harness.status().hold)
+    monkeypatch.undo()
+    assert holds == {None}
+    assert harness.processing() == 0
     assert_others_are_served(harness, service)

@@ -70,7 +70,7 @@ class Batches:
         hot_folder: HotFolder = PLAIN,
     ) -> Batch:
         """Claim a folder of an inbox, that of ``hot_folder``. Raises ClaimFailed: the caller scans
-        again.
+        again; FilesWithheld: its owner keeps it from the daemon, and it stays in processing/.
 
         More than ``max_members`` are no batch; None: no limit. ``answers``: what the folder's
         sidecars hold, by name; None: they are read now.
@@ -91,12 +91,7 @@ class Batches:
                 find_content,
                 hot_folder,
             )
-            try:
-                claim.arrange_media(self._files, batch)
-            except PermissionError as error:
-                return_batch(layout, self._files, batch)
-                raise claim.not_ours(folder, error) from error
-            return self._prepare_batch(batch)
+            return self._announce(batch)
 
     def unfinished(self, on_fault: Callable[[Path, Exception], None] | None = None) -> list[Batch]:
         """Return the batches that are claimed and not closed, oldest first. ``on_fault`` is called
@@ -311,6 +306,10 @@ class Batches:
 
     def _prepare_batch(self, batch: Batch) -> Batch:
         claim.arrange_media(self._files, batch)
+        return self._announce(batch)
+
+    def _announce(self, batch: Batch) -> Batch:
+        """Make the batch's folder in the outbox, with its summary."""
         layout = self._place(batch.journal.folder)
         batch = ensure_outbox_folder(layout, self._files, batch)
         close.write_summary(layout, self._files, batch, members.load_final_journals(batch))

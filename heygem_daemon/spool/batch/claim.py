@@ -1,12 +1,13 @@
 """Claims batches from the inbox, each with one rename."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.errors import ClaimFailed, FilesWithheld, SpoolUnavailable
 from heygem_daemon.spool.batch.journal import (
     Batch,
     BatchJournal,
@@ -27,6 +28,7 @@ from heygem_daemon.spool.batch.roster import (
     scan_limit,
     with_contents,
 )
+from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.claim import (
     CLAIM_RETRY_ERRNOS,
     PERMISSION_HINT,
@@ -37,7 +39,7 @@ from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Journal, Membership, new_id
-from heygem_daemon.spool.layout import SpoolLayout, names_in
+from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.markers import remove_marker
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
@@ -48,6 +50,13 @@ from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, combine, is_version, own_sound, read_now
 from heygem_daemon.system import paths
 from heygem_daemon.system.folder_rights import CLOSED_MODE
+
+MAX_OTHERS_BYTES = 16 << 20
+"""How much of a batch's record may be about the files that are not used."""
+
+_RECORDED_FILE_BYTES = 1000
+"""The most that a record says of a file, beside its name: also its folder's name, which may be
+long, and numbers."""
 
 
 def claim_batch(
@@ -61,13 +70,29 @@ def claim_batch(
     hot_folder: HotFolder = PLAIN,
 ) -> Batch:
     """Rename ``folder`` into a new folder of processing/, whose journal is written first; then
-    find its members. ``now`` is in seconds since the epoch; ``answers`` are those for the folder's
-    sidecars. ``find_content`` tells what its media hold, wherever the folder is. ``layout`` is that
-    of ``hot_folder``, in whose inbox it is.
+    find its members, and move their media to internal names. ``now`` is in seconds since the epoch;
+    ``answers`` are those for the folder's sidecars. ``find_content`` tells what its media hold,
+    wherever the folder is. ``layout`` is that of ``hot_folder``, in whose inbox it is.
 
-    Raises ClaimFailed if the folder cannot be moved now, is not a batch any more, or holds a
-    sidecar that has changed since it was read; it is then in the inbox again.
+    Raises ClaimFailed if the folder or its files cannot be moved now, it is not a batch any more,
+    or holds a sidecar that has changed since it was read; it is then in the inbox again. Raises
+    FilesWithheld if its owner takes its permissions, so that it can neither be used nor returned.
     """
+    batch = _move_folder(layout, files, folder, now)
+    try:
+        batch = identify_members(
+            layout, files, batch, folder, answers, max_members, find_content, hot_folder
+        )
+        arrange_media(files, batch)
+    except (OSError, SpoolUnavailable) as error:
+        if not is_users_fault(error, batch.folder):
+            raise
+        _give_back(layout, files, batch)
+        raise _not_ours(folder, error) from error
+    return batch
+
+
+def _move_folder(layout: SpoolLayout, files: FileOperations, folder: Path, now: float) -> Batch:
     identity = new_id(now)
     journal = BatchJournal(
         id=identity,
@@ -87,9 +112,7 @@ def claim_batch(
             reason = f"{printable(folder.name)} cannot be taken now: {error.strerror}."
             raise ClaimFailed(reason + PERMISSION_HINT) from error
         raise
-    return identify_members(
-        layout, files, batch, folder, answers, max_members, find_content, hot_folder
-    )
+    return batch
 
 
 def identify_members(
@@ -103,7 +126,8 @@ def identify_members(
     hot_folder: HotFolder = PLAIN,
 ) -> Batch:
     """Find the members of a batch whose folder was just moved, and record them with their options
-    in its journal. ``layout`` is that of ``hot_folder``.
+    in its journal. ``answers`` are those for the folder's sidecars; ``find_content`` tells what its
+    media hold, wherever the folder is. ``layout`` is that of ``hot_folder``.
 
     Raises ClaimFailed if the folder is not a valid batch, or a sidecar is not as it was read, since
     it changed after the scan; it is then in the inbox again.
@@ -170,10 +194,23 @@ def arrange_media(files: FileOperations, batch: Batch) -> None:
     paths.sync_folder(batch.media)
 
 
-def not_ours(folder: Path, error: OSError) -> ClaimFailed:
+def _give_back(layout: SpoolLayout, files: FileOperations, batch: Batch) -> None:
+    """Return a batch to the inbox. Raises FilesWithheld where its owner prevents that too: the
+    recovery then sets it aside."""
+    try:
+        return_batch(layout, files, batch)
+    except OSError as error:
+        if not is_users_fault(error, batch.folder):
+            raise
+        raise FilesWithheld(f"The owner of {batch.journal.name} withholds its files.") from error
+
+
+def _not_ours(folder: Path, error: Exception) -> ClaimFailed:
     """Return the error for a folder whose files cannot be moved."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    strerror = cause.strerror if isinstance(cause, OSError) else str(error)
     return ClaimFailed(
-        f"the files in {printable(folder.name)} cannot be taken: {error.strerror}. The folder must"
+        f"the files in {printable(folder.name)} cannot be taken: {strerror}. The folder must"
         " be writable for the service's user, without the sticky bit."
     )
 
@@ -259,8 +296,22 @@ def _with_members(
 ) -> BatchJournal:
     """Return the batch's journal with the members of ``roster``, and their options."""
     used = {name for member in roster.members for name in (*member.media_names, member.sidecar)}
-    others = sorted(set(names_in(batch.inputs)) - used - {roster.common})
+    others = sorted(_few_others(batch.inputs, {*used, roster.common}))
     members = _members_with_options(roster.members, roster.common, answers, hot_folder)
     return batch.journal.model_copy(
         update={"members": members, "common": roster.common, "others": tuple(others)}
     )
+
+
+def _few_others(folder: Path, used: Collection[str | None]) -> Iterator[str]:
+    """Yield the names of the files in a batch's folder that are not in ``used``, as many as a
+    record can name. Whoever has the folder open can add files to it at any time; those that are not
+    named stay in done/."""
+    left = MAX_OTHERS_BYTES
+    with paths.listing(folder) as entries:
+        for name in (entry.name for entry in entries if entry.name not in used):
+            # The record names it in its journal, and among its files.
+            left -= 2 * len(json.dumps(name)) + _RECORDED_FILE_BYTES
+            if left < 0:
+                break
+            yield name

@@ -40,7 +40,13 @@ from heygem_daemon.spool.names import (
     printable,
     split_extension,
 )
-from heygem_daemon.system.untrusted import BATCH_LIMITS, UnreadableText, parse_model, read_text
+from heygem_daemon.system.untrusted import (
+    BATCH_LIMITS,
+    UnreadableText,
+    check_length,
+    parse_model,
+    read_text,
+)
 
 BATCH_FILE = "batch.json"
 """The batch's journal in processing/ and done/. In the outbox, the summary for people."""
@@ -119,7 +125,8 @@ class BatchJournal(FrozenModel):
     common: FileName | None = None
     """The user's name of the sidecar for all members; None: there is none."""
     others: tuple[FileName, ...] = ()
-    """Names of other files in the folder. They go to done/ and are deleted with the batch."""
+    """Names of other files in the folder, not all of very many. They go to done/ and are deleted
+    with the batch."""
     failed_name: FileName | None = None
     """Name of the batch's folder in failed/; None until a member has failed."""
     outbox_folder: OwnFolder | None = None
@@ -269,8 +276,11 @@ class MemberLayout(SpoolLayout):
 
 
 def save_batch(files: FileOperations, batch: Batch) -> None:
-    """Write the batch's journal durably."""
-    files.write(batch.folder / BATCH_FILE, batch.journal.dumps())
+    """Write the batch's journal durably. Raises UnreadableText, and leaves the last one, if it is
+    too long to be read again."""
+    text = batch.journal.dumps()
+    check_length(text, BATCH_LIMITS)
+    files.write(batch.folder / BATCH_FILE, text)
 
 
 def load_batch(folder: Path) -> Batch | None:

@@ -63,11 +63,13 @@ def find_excess(snapshot: FolderSnapshot, max_members: int) -> RosterProblem | N
     """Return why a folder is too big for a batch, as soon as the number of its files shows it.
 
     A member needs two files at most, so that twice as many have more than ``max_members``. Whatever
-    else is in the folder is moved and named one by one, too."""
+    else is in the folder is moved and named one by one, too. Of hidden files there may be as many
+    again: a Mac adds one to each file."""
     count, others = len(snapshot.entries), snapshot.entry_count
+    allowed = max(FEW_FILES, FILES_A_MEMBER * max_members)
     if count > 2 * max_members:
         return _too_many(f"{count} audio and video files", max_members)
-    if others > max(FEW_FILES, FILES_A_MEMBER * max_members):
+    if others - snapshot.ignored > allowed or snapshot.ignored > allowed:
         return RosterProblem(
             f"is a folder with {others} files, of which {count} are audio and video: remove the"
             " others"

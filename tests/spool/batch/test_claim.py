@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import ClaimFailed, SpoolUnavailable
+from heygem_daemon.spool.batch import claim
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
@@ -190,3 +191,13 @@ def test_rule_15_a_disk_that_fails_at_any_step_only_delays_a_batch(
         assert found == expected, step
         assert not list(spool.processing.iterdir()), step
     assert not faults  # the last disks do not fail: they have fewer operations
+
+
+def test_a_journal_names_only_some_of_very_many_other_files(
+    spool: Spool, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "MAX_OTHERS_BYTES", 30_000)
+    names = [os.fsdecode(b".%03d" % number + b"\xff" * 200) for number in range(100)]
+    batch = spool.batches.claim(fill(spool, "show", "a.wav", "a.mp4", *names))
+    assert 0 < len(batch.journal.others) < 15
+    assert len(list(batch.inputs.iterdir())) == 100
