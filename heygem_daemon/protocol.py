@@ -12,6 +12,7 @@ from heygem_daemon.config.choices import FaceChoice, Loop
 from heygem_daemon.config.label import LabelOptions
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.config.output_options import OutputOptions
+from heygem_daemon.system.priority import IoPriority
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_json
 
 
@@ -57,6 +58,10 @@ class Load(Message):
     """Folder that keeps files between jobs."""
     threads: int = 0
     """Compute threads on the CPU; 0: the engine chooses."""
+    nice: int = Field(default=0, ge=0, le=19)
+    """Niceness of the worker, see ``system.priority``."""
+    io_priority: IoPriority = "normal"
+    """Priority of its reads and writes."""
     confine_to: str | None = None
     """The folder of all jobs. The worker confines itself to it, ``weights`` and ``cache``, if it is
     on the CPU; None: it does not."""

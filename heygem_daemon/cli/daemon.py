@@ -14,7 +14,7 @@ from heygem_daemon.cli.config import settings_doubts
 from heygem_daemon.cli.monitoring import Monitoring
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json, say
 from heygem_daemon.config.loading import SettingsSource
-from heygem_daemon.config.settings import Settings, shipped_weights
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.stall_limits import StallLimits
 from heygem_daemon.errors import HeygemError, SpoolBusy
 from heygem_daemon.events.daemon import (
@@ -35,6 +35,7 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import InboxWatcher, OpenWatcher
 from heygem_daemon.system import capabilities
+from heygem_daemon.system.installation import shipped_weights
 from heygem_daemon.system.listen_fds import take_listening
 from heygem_daemon.system.log import DaemonLog, log_to_console
 from heygem_daemon.system.sd_notify import Notifier
@@ -148,6 +149,8 @@ def _service(
         spool.cache,
         limits=WorkerLimits(
             threads=settings.threads,
+            nice=settings.worker_nice,
+            io_priority=settings.worker_io,
             checkpoints=settings.checkpoints,
             folder=spool.processing if settings.confine == "auto" else None,
         ),

@@ -17,7 +17,7 @@ from heygem_daemon.cli.output import (
     size,
 )
 from heygem_daemon.config.engines import AUTO, checkpoint_programs
-from heygem_daemon.config.settings import Settings, shipped_weights
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.check import check_line
 from heygem_daemon.doctor.checkpoints import checkpoint_checks, inspect_checkpoint
 from heygem_daemon.doctor.weights import weights_checks
@@ -26,6 +26,7 @@ from heygem_daemon.engines.checkpoints import DEFAULT_LICENCE, AddedCheckpoints,
 from heygem_daemon.engines.shipped_weights import MANIFEST, read_manifest
 from heygem_daemon.errors import BadInput, WeightsUnavailable
 from heygem_daemon.spool.names import printable
+from heygem_daemon.system.installation import shipped_weights
 
 LICENCE_NOTICE = (
     "Licence: {licence}.\n"

@@ -107,6 +107,15 @@ def _memory(settings: Settings, memory_bytes: int | None) -> Iterator[str]:
             f"worker_memory_gib = {settings.worker_memory_gib:g} is more than the"
             f" {memory_bytes / GIB:.1f} GiB that the daemon may use: the kernel would kill workers"
         )
+    elif memory_bytes is not None and settings.cpu_workers != "auto":
+        together = asked * settings.cpu_workers
+        if together > memory_bytes:
+            yield (
+                f"cpu_workers = {settings.cpu_workers} with worker_memory_gib ="
+                f" {settings.worker_memory_gib:g} is {together / GIB:g} GiB, more than the"
+                f" {memory_bytes / GIB:.1f} GiB that the daemon may use: the kernel would kill"
+                f" workers; {max(1, int(memory_bytes // asked))} workers have room"
+            )
 
 
 def _log_folder(settings: Settings) -> Iterator[str]:

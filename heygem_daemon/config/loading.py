@@ -14,10 +14,11 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from heygem_daemon.config.folders import FolderProfile
-from heygem_daemon.config.settings import ENVIRONMENT_PREFIX, PACKAGE, PATH_KEYS, Settings
+from heygem_daemon.config.settings import ENVIRONMENT_PREFIX, PATH_KEYS, Settings
 from heygem_daemon.config.toml_keys import format_key, with_quotes
 from heygem_daemon.config.wording import describe_problem, format_value, suggest_nearest
 from heygem_daemon.errors import ConfigurationError
+from heygem_daemon.system.installation import PACKAGE
 
 SYSTEM_CONFIG = Path("/etc/heygem-daemon/config.toml")
 CONFIG_VARIABLE = "HEYGEM_CONFIG"

@@ -38,8 +38,8 @@ from heygem_daemon.config.value_types import (
     Zone,
 )
 from heygem_daemon.language.translator import LanguageSetting
+from heygem_daemon.system.priority import IoPriority
 
-PACKAGE = Path(__file__).resolve().parent.parent
 ENVIRONMENT_PREFIX = "HEYGEM_"
 PATH_KEYS = ("spool", "checkpoints", "log_folder", "c2pa_certificate", "c2pa_key", "notifications")
 
@@ -50,14 +50,6 @@ LOG_FOLDER_NAME = "logs"
 """Of the default log folder, in the spool."""
 
 _LIMITS = MediaLimits()
-
-
-def shipped_weights() -> Path:
-    """Return the folder of the weights that come with the program, in a checkout or an installed
-    package."""
-    # First within the package: beside an installed one, a folder of this name is somebody else's.
-    within = PACKAGE / "weights"
-    return within if within.is_dir() else PACKAGE.parent / "weights"
 
 
 class Settings(BaseSettings):
@@ -184,6 +176,12 @@ class Settings(BaseSettings):
     preset: NextJob[Preset] = Field(default="veryfast", description="Speed of x264 and x265.")
     threads: Restart[Whole] = Field(
         default=0, ge=0, le=1024, description="CPU threads; 0: automatic."
+    )
+    worker_nice: Restart[Whole] = Field(
+        default=0, ge=0, le=19, description="Niceness of the workers; higher lets others go first."
+    )
+    worker_io: Restart[IoPriority] = Field(
+        default="normal", description="Priority of the workers on the disks: normal, low or idle."
     )
     confine: Restart[Literal["auto", "off"]] = Field(
         default="auto", description="Confine the processes that read media: auto or off."

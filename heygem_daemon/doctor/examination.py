@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from heygem_daemon.config.settings import Settings, shipped_weights
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor import clock, software
 from heygem_daemon.doctor.answers import (
     ConfinementAnswer,
@@ -41,6 +41,7 @@ from heygem_daemon.gpu.torch_build import installed_torch
 from heygem_daemon.spool.clock_record import describe_doubt, read_known_time
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.system.clock_sync import is_synchronized
+from heygem_daemon.system.installation import shipped_weights
 
 PROBE = "heygem_daemon.doctor.probe"
 DRIVER_TIMEOUT_SECONDS = 30.0

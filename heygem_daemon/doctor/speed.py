@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from heygem_daemon.config.settings import Settings, shipped_weights
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.answers import DeviceSpeed, EngineSpeed, MatrixProduct
 from heygem_daemon.doctor.check import Check, Figures, failed, passed, warned
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
 from heygem_daemon.doctor.driver import HUNG_DRIVER_REMEDY
 from heygem_daemon.gpu.placement import CPU, DeviceChoice, device_choice
 from heygem_daemon.gpu.reading import GpuReading
-from heygem_daemon.system.installation import find_installation
+from heygem_daemon.system.installation import find_installation, shipped_weights
 from heygem_daemon.worker.pool import WorkerLimits, load_message, worker_environment
 
 ERROR_LIMIT = 0.02

@@ -27,14 +27,15 @@ def _failures(status: Status) -> dict[str, float]:
 
 
 def _running(status: Status) -> Iterator[tuple[tuple[str, str], JobStatus]]:
-    """Yield the running jobs with their labels: the device, and a number from 0 among the jobs that
-    run on it. Names of jobs are users' own, and would make ever more series."""
+    """Yield the running jobs with their labels: the device, and the slot of the CPU or, on a GPU, a
+    number from 1 among the jobs that run on it. Names of jobs are users' own, and would make ever
+    more series."""
     slots: Counter[str] = Counter()
     for job in status.jobs:
         if job.state == "running":
             device = job.device_uuid or "cpu"
-            yield (device, str(slots[device])), job
             slots[device] += 1
+            yield (device, str(job.slot or slots[device])), job
 
 
 def _of_running(value: Callable[[JobStatus], float | None]) -> Callable[[Status], Samples]:

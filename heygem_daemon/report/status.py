@@ -30,6 +30,9 @@ class JobStatus(StatusModel):
     device_uuid: str | None = None
     """The GPU on which it runs."""
 
+    slot: int | None = None
+    """The slot of the CPU in which it runs, from 1; None: not on the CPU."""
+
     stage: str | None = None
 
     chunk: int = 0

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from heygem_daemon.config.settings import Settings, shipped_weights
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.engines.checkpoints import weights_fingerprint
 from heygem_daemon.events.devices import (
     DeviceAwaited,
@@ -37,6 +37,7 @@ from heygem_daemon.service.cpu_slots import JobShare
 from heygem_daemon.service.quarantine import Quarantine
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.installation import shipped_weights
 from heygem_daemon.system.units import GIB
 from heygem_daemon.worker.executor import Executor
 

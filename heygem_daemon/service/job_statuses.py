@@ -72,6 +72,7 @@ def _running_status(running: RunningJob) -> JobStatus:
             "state": "running",
             "device": running.device.label,
             "device_uuid": running.device.uuid,
+            "slot": None if running.device.uuid else running.device.slot,
             "stage": progress.stage if running.progress else LOADING,
             "chunk": progress.chunk,
             "chunks": progress.chunks,

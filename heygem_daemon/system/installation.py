@@ -1,4 +1,4 @@
-"""How this program is installed: that decides what a person has to do to install it again."""
+"""How this program is installed: where its weights are, and what installs it again."""
 
 import sys
 from dataclasses import dataclass
@@ -77,3 +77,11 @@ def find_installation(
 def as_sentence(clause: str) -> str:
     """Return a clause as a sentence."""
     return f"{clause[:1].upper()}{clause[1:]}."
+
+
+def shipped_weights() -> Path:
+    """Return the folder of the weights that come with the program, in a checkout or an installed
+    package."""
+    # First within the package: beside an installed one, a folder of this name is somebody else's.
+    within = PACKAGE / "weights"
+    return within if within.is_dir() else PACKAGE.parent / "weights"

@@ -37,6 +37,7 @@ from heygem_daemon.protocol import (
 )
 from heygem_daemon.system.memory_limit import limit_data
 from heygem_daemon.system.os_errors import MEDIA_ERRNOS, describe_os_error
+from heygem_daemon.system.priority import lower_priority
 from heygem_daemon.worker.confinement import (
     OFF,
     OUTDATED,
@@ -311,6 +312,11 @@ def main() -> None:
     confinement, send = WorkerConfinement(OFF), MessageSender(outgoing)
     if isinstance(first, Load):
         # Before any thread starts: those that run already would stay as they are.
+        try:
+            lower_priority(first.nice, first.io_priority)
+        except OSError as error:
+            text = f"the priority of the worker stays as it is: {error.strerror or error}"
+            send(LogMessage(level="WARNING", text=text))
         confinement = confine_worker(first)
         send(LogMessage(level="INFO", text=confinement.description))
     inbox = MessageReceiver(incoming, on_end=lambda: os._exit(0), first=first)

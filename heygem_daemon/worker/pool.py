@@ -19,6 +19,7 @@ from heygem_daemon.events.daemon import ItemSetAside
 from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import FromWorker, Load, Render
+from heygem_daemon.system.priority import IoPriority
 from heygem_daemon.worker.executor import WorkerDied, WorkerEvent
 from heygem_daemon.worker.handle import WorkerHandle
 from heygem_daemon.worker.process import ProcessExited, WorkerProcess
@@ -37,6 +38,10 @@ class WorkerLimits:
 
     threads: int = 0
     """Compute threads on the CPU; 0: the engine chooses."""
+    nice: int = 0
+    """Niceness, 0 to 19, see ``system.priority``."""
+    io_priority: IoPriority = "normal"
+    """Priority of its reads and writes."""
     folder: Path | None = None
     """The folder of all jobs: on the CPU, a worker confines itself to it, its weights and its
     cache; None: it does not."""
@@ -211,6 +216,8 @@ def load_message(
         checkpoints=None if limits.checkpoints is None else str(limits.checkpoints),
         cache=str(cache),
         threads=limits.threads,
+        nice=limits.nice,
+        io_priority=limits.io_priority,
         confine_to=None if limits.folder is None else str(limits.folder),
     )
 

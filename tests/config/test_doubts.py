@@ -49,6 +49,16 @@ def test_more_memory_than_there_is_is_told() -> None:
     assert found.startswith("worker_memory_gib = 9 is more than the 8.0 GiB")
 
 
+def test_more_memory_than_there_is_for_all_workers_is_told() -> None:
+    (found,) = doubts(memory=15 << 30, worker_memory_gib=4, cpu_workers=5)
+    assert found.startswith(
+        "cpu_workers = 5 with worker_memory_gib = 4 is 20 GiB, more than the 15"
+    )
+    assert found.endswith("3 workers have room")
+    assert doubts(memory=15 << 30, worker_memory_gib=4, cpu_workers=3) == []
+    assert doubts(memory=15 << 30, worker_memory_gib=4) == [], "auto counts them itself"
+
+
 @pytest.mark.parametrize(
     "uuid", [WHOLE, WHOLE.replace("GPU", "MIG"), f"MIG-{WHOLE}/7/0", WHOLE.upper()[:4] + WHOLE[4:]]
 )

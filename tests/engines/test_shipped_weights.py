@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.engines import shipped_folders
-from heygem_daemon.config.settings import shipped_weights
 from heygem_daemon.doctor.checkpoints import misplaced_checks
 from heygem_daemon.engines.base import Device
 from heygem_daemon.engines.checkpoints import weights_fingerprint
@@ -15,6 +14,7 @@ from heygem_daemon.engines.registry import load_engine
 from heygem_daemon.engines.shipped_weights import MANIFEST, verify_weights
 from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.protocol import Load
+from heygem_daemon.system.installation import shipped_weights
 from heygem_daemon.worker.confinement import readable_weights
 from heygem_daemon.worker.loading import Loader
 

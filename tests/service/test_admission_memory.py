@@ -4,13 +4,13 @@ import shutil
 
 import pytest
 
-from heygem_daemon.config.settings import shipped_weights
 from heygem_daemon.engines.checkpoints import weights_fingerprint
 from heygem_daemon.gpu.needs import ESTIMATE, Need, save_need
 from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.gpu.placement_request import PlacementRequest
 from heygem_daemon.service.admission import MemoryCheck, MemoryShare, build_memory_shares
+from heygem_daemon.system.installation import shipped_weights
 from heygem_daemon.system.units import GIB
 from tests.fakes.service import ServiceHarness
 

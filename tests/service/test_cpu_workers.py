@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.config.settings import Settings, shipped_weights
+from heygem_daemon.config.settings import Settings
 from heygem_daemon.engines.checkpoints import weights_fingerprint
 from heygem_daemon.gpu.needs import Need, save_need
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import MemoryUsage, Progress, Render
 from heygem_daemon.report.metrics import format_prometheus
+from heygem_daemon.system.installation import shipped_weights
 from heygem_daemon.system.processors import Processors
 from heygem_daemon.system.units import GIB
 from tests.fakes.executor import keep_running, rendered
@@ -103,6 +104,11 @@ def test_each_slot_is_seen_in_the_status_and_in_the_metrics(cpu: ServiceHarness)
     metrics = format_prometheus(cpu.status())
     assert 'heygem_worker_resident_bytes{device="cpu"} 10' in metrics
     assert metrics.count("heygem_worker_resident_bytes{") == 1
+    finish(cpu, renders(cpu)["a.wav"].job_id)
+    cpu.run_rounds(service, 2)
+    assert 'heygem_running_stage{device="cpu",slot="2",stage="track"} 1' in format_prometheus(
+        cpu.status()
+    ), "the job keeps its slot when another ends"
 
 
 def test_members_of_a_batch_leave_a_slot_to_single_jobs(cpu: ServiceHarness) -> None:

@@ -85,7 +85,7 @@ def test_its_weights_are_found_and_whole_although_others_lie_beside_it(installed
 
 def test_its_engine_can_be_loaded(installed: Path) -> None:
     code = (
-        "from heygem_daemon.config.settings import shipped_weights\n"
+        "from heygem_daemon.system.installation import shipped_weights\n"
         "from heygem_daemon.engines.base import Device\n"
         "from heygem_daemon.engines.registry import load_engine\n"
         "import heygem_daemon, pathlib, sys\n"

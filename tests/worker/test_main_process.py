@@ -1,6 +1,7 @@
 """The worker's session, in this process with fake functions, and as a real process."""
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -356,6 +357,23 @@ def test_the_process_ends_with_its_supervisor() -> None:
         assert child.stdin is not None
         child.stdin.close()
         assert child.wait(60) == 0
+
+
+def test_the_process_lowers_its_priority_before_it_loads(tmp_path: Path) -> None:
+    nice = min(19, os.nice(0) + 2)
+    folder = str(tmp_path)
+    load = Load(
+        engine="no such engine",
+        device="cpu",
+        weights=folder,
+        cache=folder,
+        nice=nice,
+        io_priority="idle",
+    )
+    with real_process() as child:
+        write(child, load)
+        assert isinstance(answer(child), LogMessage)
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == nice
 
 
 def test_the_process_reports_to_its_pool_what_it_cannot_load(tmp_path: Path) -> None:
