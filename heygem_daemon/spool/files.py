@@ -34,6 +34,13 @@ place or in its way."""
 FILE_MODE = 0o644
 """Permissions of the daemon's own files, less the umask: others may read them, not change them."""
 
+FOLDER_MODE = 0o755
+"""Permissions of a folder that the daemon makes, less the umask: others may read in it, and nobody
+else may add, rename or replace anything, wherever the folder is moved."""
+
+SHARED_MODE = 0o777
+"""Permissions of a folder in which users may write, less the umask."""
+
 _WRITABLE_BY_OTHERS = 0o022
 
 
@@ -43,7 +50,7 @@ class FileOperations:
     They are methods of a class so that a test can make one of them fail or lose its reply.
     """
 
-    def make_folder(self, path: Path, mode: int = 0o777) -> None:
+    def make_folder(self, path: Path, mode: int = FOLDER_MODE) -> None:
         """Make a folder with these permissions, less the umask. An existing folder is no error."""
         paths.make_folder(path, mode)
         paths.sync_folder(path.parent)

@@ -14,7 +14,7 @@ from heygem_daemon.config.wording import format_value
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, is_common_sidecar
 from heygem_daemon.spool.batch.roster import RosterProblem, build_roster, with_contents
-from heygem_daemon.spool.files import FileOperations, translate_os_errors
+from heygem_daemon.spool.files import SHARED_MODE, FileOperations, translate_os_errors
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
@@ -71,7 +71,7 @@ def submit_folder(
     with contextlib.ExitStack() as stack:
         stack.enter_context(translate_os_errors(inbox))
         stack.callback(files.remove_tree, draft)
-        files.make_folder(draft)
+        files.make_folder(draft, SHARED_MODE)  # the daemon takes the files out of it
         for path in sources.files:
             with open_input(path, media_kind(path.name)) as source:
                 copy_file(source, draft / path.name, path, copied)

@@ -14,7 +14,7 @@ import pytest
 from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Crashed, FromWorker, Render
-from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.files import FOLDER_MODE, FileOperations
 from heygem_daemon.spool.mounts import find_mount
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import WorkerDied
@@ -318,7 +318,7 @@ class FailingFiles(FileOperations):
         if self.error is not None:
             raise OSError(self.error, os.strerror(self.error), str(path))
 
-    def make_folder(self, path: Path, mode: int = 0o777) -> None:
+    def make_folder(self, path: Path, mode: int = FOLDER_MODE) -> None:
         self._try(path)
         super().make_folder(path, mode)
 

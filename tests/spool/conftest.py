@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.files import FOLDER_MODE, FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
 from heygem_daemon.spool.pairing import pair_files
@@ -37,7 +37,7 @@ class Disk(FileOperations):
     def _step(self, step: str, path: Path) -> None:
         self.before(step, next(self._numbers), path)
 
-    def make_folder(self, path: Path, mode: int = 0o777) -> None:
+    def make_folder(self, path: Path, mode: int = FOLDER_MODE) -> None:
         self._step("make_folder", path)
         super().make_folder(path, mode)
 
@@ -124,7 +124,7 @@ class FaultyDisk(Disk):
         super().move_unsynced(source, target)
         self._fail_late(target)
 
-    def make_folder(self, path: Path, mode: int = 0o777) -> None:
+    def make_folder(self, path: Path, mode: int = FOLDER_MODE) -> None:
         super().make_folder(path, mode)
         self._fail_late(path)
 

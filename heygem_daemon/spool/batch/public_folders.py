@@ -13,7 +13,7 @@ from pathlib import Path
 
 from heygem_daemon.spool.batch.journal import Batch, OwnFolder, load_batch, save_batch
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.files import SHARED_MODE, FileOperations, is_folder
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, names_in
 from heygem_daemon.spool.names import free_name, safe_name
@@ -34,7 +34,7 @@ def draft_outbox_folder(files: FileOperations, batch: Batch) -> Batch:
     """Make the folder for the outbox in processing/. Return the batch with it in its journal, which
     the caller saves."""
     draft = batch.folder / _OUTBOX_DRAFT
-    files.make_folder(draft)
+    files.make_folder(draft, SHARED_MODE)
     return _changed(batch, {"outbox_folder": OwnFolder.of(paths.lstat(draft))})
 
 
@@ -75,7 +75,7 @@ def ensure_failed_folder(layout: SpoolLayout, files: FileOperations, batch: Batc
         known = journal.failed_name
         if known is not None and _is_own(layout.failed / known, journal.failed_folder):
             return batch
-        files.make_folder(draft)
+        files.make_folder(draft, SHARED_MODE)
     inherit_sticky_bit(draft, layout.failed)
     identity = OwnFolder.of(paths.lstat(draft))
     names: Iterable[str] = names_to_try(journal.name, lambda: names_in(layout.failed))

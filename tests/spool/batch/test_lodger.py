@@ -14,6 +14,7 @@ import pytest
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.records import BatchRecord
 from heygem_daemon.spool.spool import Spool
 from tests.spool.conftest import Disk, Killed
 
@@ -208,3 +209,74 @@ def test_nobody_else_may_change_what_the_daemon_writes(
     assert len(own) > 10
     assert {oct(path.stat().st_mode & 0o777) for path in own} == {"0o644"}
     spool.progress.clear(job.id)
+
+
+def fail_one(spool: Spool, fill: Fill, work: Work) -> str:
+    work(spool, spool.batches.claim(drop_own(spool, fill, "a.wav", "1.mp4", "bad.mp4")))
+    return spool.retry("show/bad")
+
+
+def fail_all(spool: Spool, fill: Fill, work: Work) -> str:
+    work(spool, spool.batches.claim(drop_own(spool, fill, "a.wav", "1bad.mp4", "2bad.mp4")))
+    return spool.retry("show")
+
+
+def make_again(spool: Spool, fill: Fill, work: Work) -> str:
+    work(spool, spool.batches.claim(drop_own(spool, fill, "a.wav", "1.mp4", "2.mp4")))
+    return spool.retry("show")
+
+
+def make_one_again_with_options(spool: Spool, fill: Fill, work: Work) -> str:
+    make_again(spool, fill, work)
+    (options := spool.state / "options").write_text("crf = 20")
+    work(spool, spool.batches.claim(spool.inbox / "show"))
+    return spool.batches.make_again(record_of(spool), "show (2)/1", options)
+
+
+def record_of(spool: Spool) -> BatchRecord:
+    record = spool.batches.find_ended("show (2)")
+    assert record is not None
+    return record
+
+
+STRANGER = 70_004
+
+
+@pytest.mark.parametrize("retry", [fail_one, fail_all, make_again, make_one_again_with_options])
+@pytest.mark.parametrize("sticky", [0, 0o1000])
+def test_nobody_else_can_change_what_a_retry_gives_back(
+    spool: Spool, fill: Fill, work: Work, retry: Callable[[Spool, Fill, Work], str], sticky: int
+) -> None:
+    """The folder is the daemon's, and so neither is the batch of its owner held by a file that
+    somebody adds to it."""
+    spool.inbox.chmod(0o775 | sticky)
+    folder = spool.inbox / retry(spool, fill, work)
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) >= 2
+    (stranger := spool.inbox / "stranger").mkdir()
+    os.chown(stranger, STRANGER, -1)
+    with acting_as(STRANGER):
+        for name in names:
+            with pytest.raises(PermissionError):
+                (folder / name).rename(folder / "talk.retry")
+            with pytest.raises(PermissionError):
+                (folder / name).rename(stranger / name)
+        with pytest.raises(PermissionError):
+            (folder / "job.toml").touch()
+    batch = work(spool, spool.batches.claim(folder))
+    assert {path.stat().st_mode & 0o022 for path in batch.folder.iterdir()} == {0}
+
+
+def test_nobody_else_can_change_what_stays_in_a_folder_of_the_daemons(
+    spool: Spool, fill: Fill, work: Work
+) -> None:
+    """As where somebody puts a file to the name of one that goes back to its user's folder."""
+    batch = spool.batches.claim(drop_own(spool, fill, "a.wav", "1.mp4", "2.mp4"))
+    (batch.inputs / "1.mp4").write_bytes(b"in the way")
+    done = work(spool, batch)
+    assert [path.name for path in (done.folder / "media").iterdir()] != []
+    kept = spool.batches.claim(fill(spool, "kept", "a.wav", "1.mp4"))
+    spool.set_aside(kept.folder, "It is strange.")
+    for folder in (done.folder, spool.failed / kept.id):
+        own = [path for path in folder.rglob("*") if path.is_dir() and path.stat().st_uid == 0]
+        assert {path.stat().st_mode & 0o022 for path in own if path.name != "inputs"} == {0}
