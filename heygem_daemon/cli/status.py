@@ -131,6 +131,8 @@ def _print(view: SpoolView) -> None:
             say(f"Nothing is purged: {live.clock_doubt}.")
         if live.settings_note:
             say(f"Settings: {live.settings_note}.")
+        for each in live.unwritten:
+            say(f"{each.path} is not written: {each.why}.")
     shown = live or view.read
     if shown is not None:
         if totals := describe_totals(shown):

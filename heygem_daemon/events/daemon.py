@@ -55,6 +55,14 @@ class LeasesUnavailable(
     """The kernel does not tell who writes to a file in the inbox."""
 
 
+class FileUnwritten(Event, text="{path} is not written: {why}", level="WARNING"):
+    """A page, or the progress of a job, is not written, since somebody has put a folder or the like
+    in its place. It is written again when the way is free."""
+
+    path: str
+    why: str
+
+
 class LogUnavailable(
     Event, text="no log file can be written, only the console is used: {reason}", level="WARNING"
 ):

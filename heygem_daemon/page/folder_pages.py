@@ -8,7 +8,6 @@ present time, so that its readers see that the daemon is alive, or since when it
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +43,9 @@ class _Page:
 
     written_at: float = float("-inf")
     """Monotonic time of the last try."""
+
+    faults: dict[str, Exception] = field(default_factory=dict)
+    """Why each of its files could not be written the last time, by its name."""
 
     changed_ns: int = 0
     """When a name in the outbox last came or went, after it was written."""
@@ -128,11 +130,24 @@ class FolderPageWriter:
 
     def _put(self, name: str, written: float) -> None:
         values = {self._time_mark: local_time(written), self._stamp_mark: str(written)}
-        for file_name, text in self._pages[name].texts.items():
+        page = self._pages[name]
+        page.faults = {}
+        for file_name, text in page.texts.items():
             # A folder has the name of the page, or the outbox is gone: its people can mend that.
-            with suppress(SpoolUnavailable, OSError):
+            try:
                 self._files.write(name, file_name, _stamped(text, values))
-        self._pages[name].changed_ns = self._files.changed_ns(name)
+            except (SpoolUnavailable, OSError) as error:
+                page.faults[file_name] = error
+        page.changed_ns = self._files.changed_ns(name)
+
+    @property
+    def faults(self) -> dict[str, Exception]:
+        """Why files could not be written the last time, by their paths in the spool."""
+        return {
+            f"outbox/{name}/{file_name}": error
+            for name, page in self._pages.items()
+            for file_name, error in page.faults.items()
+        }
 
     @property
     def _marks(self) -> tuple[str, str]:

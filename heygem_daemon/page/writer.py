@@ -30,6 +30,8 @@ class PageWriter:
         self._last: Status | None = None
         self._written = float("-inf")
         self._pause = LEAST_SECONDS
+        self.faults: dict[str, Exception] = {}
+        """Why each of its files could not be written the last time, by its path in the spool."""
 
     def write(
         self,
@@ -38,7 +40,8 @@ class PageWriter:
         now: float,
         language: LanguageSetting = "both",
     ) -> None:
-        """Write the page at monotonic time ``now`` if it is due. Raises OSError."""
+        """Write the page at monotonic time ``now`` if it is due. One of its files that cannot be
+        written keeps none of the others away."""
         comparable = without_figures(status)
         has_ended = status.state == "stopped"
         pause = KEEPALIVE_SECONDS if comparable == self._last else self._pause
@@ -47,16 +50,23 @@ class PageWriter:
         before = time.thread_time()
         self._last, self._written = comparable, now
         standpoint = Standpoint(retention_days, lambda path: os.path.lexists(self._root / path))
+        self.faults = {}
         for name, content in self._renderer.pages(status, standpoint, language).items():
-            paths.write(
-                self._root / name,
-                content.encode("utf-8", "replace"),
-                temporary_name=f".{name}.tmp",
-                durable=False,
-                mode=0o644,  # nobody but the daemon tells people what is true
-            )
+            try:
+                self._put(name, content.encode("utf-8", "replace"))
+            except OSError as error:
+                self.faults[name] = error
         cost = time.thread_time() - before
         self._pause = min(MOST_SECONDS, max(LEAST_SECONDS, cost / MAX_CPU_SHARE))
+
+    def _put(self, name: str, content: bytes) -> None:
+        paths.write(
+            self._root / name,
+            content,
+            temporary_name=f".{name}.tmp",
+            durable=False,
+            mode=0o644,  # nobody but the daemon tells people what is true
+        )
 
 
 def without_figures(status: Status) -> Status:

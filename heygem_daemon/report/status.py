@@ -7,6 +7,7 @@ from heygem_daemon.report.backlog import Backlog, JobState, WaitFor, describe_ru
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status_model import StatusModel
+from heygem_daemon.report.unwritten_file import UnwrittenFile
 
 FRESH_SECONDS = 15.0
 """A status that is older than this does not prove that a daemon runs."""
@@ -327,6 +328,8 @@ class Status(StatusModel):
     """The last batches that ended, the newest first."""
 
     warnings: tuple[GpuWarning, ...] = ()
+
+    unwritten: tuple[UnwrittenFile, ...] = ()
     counts: Counts = Counts()
     disk: DiskStatus = DiskStatus()
 

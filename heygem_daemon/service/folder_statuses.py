@@ -92,7 +92,8 @@ def _shared(everything: Everything) -> dict[str, object]:
         each.model_copy(update={"jobs": (BUSY,) if each.jobs else ()})
         for each in everything.status.devices
     )
-    return {"hold": hold, "devices": devices, "warnings": (), "settings_note": None}
+    common = {"warnings": (), "unwritten": (), "settings_note": None}
+    return {"hold": hold, "devices": devices, **common}
 
 
 def _others_before(everything: Everything) -> dict[str, list[int]]:

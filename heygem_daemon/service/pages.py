@@ -37,6 +37,14 @@ class Pages:
             self._try("status.html", partial(self._write_plain, everything, settings))
             self._try("pages of hot folders", partial(self._write_folders, everything, settings))
 
+    @property
+    def faults(self) -> dict[str, Exception]:
+        """Why pages could not be written the last time, by their paths in the spool."""
+        if self._writers is None:
+            return {}
+        plain, folders = self._writers
+        return plain.faults | folders.faults
+
     def _write_plain(self, everything: Everything, settings: Settings) -> None:
         writer, _ = self._open()
         now, days = self._clock.monotonic(), settings.retention_days

@@ -29,6 +29,7 @@ from heygem_daemon.service.job_statuses import job_statuses
 from heygem_daemon.service.pages import Pages
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
+from heygem_daemon.service.unwritten import UnwrittenFiles
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
@@ -91,6 +92,7 @@ class StatusWriter:
         self._last_status: Status | None = None
         self._last_written = 0.0
         self._pages = Pages(spool, dependencies)
+        self._unwritten = UnwrittenFiles()
         self._estimates = Estimates()
         self._jobs: tuple[JobStatus, ...] = ()
         """All claimed jobs, of which the status lists no more than some."""
@@ -113,6 +115,7 @@ class StatusWriter:
                 "clock_doubt": notes.clock_doubt,
                 "settings_note": notes.settings,
                 "requests": notes.requests,
+                "unwritten": self._unwritten.tell(self._pages.faults | self._spool.progress.faults),
             }
         )
         # The time and the figures of GPUs and disk always change, and are no reason to write.

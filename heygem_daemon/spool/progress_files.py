@@ -7,10 +7,11 @@ comes out of the outbox and is not the daemon's goes back. After a crash, the re
 to be cleared away.
 """
 
+import errno
 import json
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ FOLDER = "progress"
 """Folder in .state/ for the records and for texts on their way to the outbox."""
 
 MAX_NUMBER = 3
-"""Where so many names are taken, the job has no such file."""
+"""Where so many names are taken, the job has no such file until one of them is free."""
 
 
 class ProgressRecord(FrozenModel):
@@ -49,7 +50,7 @@ class _Shown:
     record: ProgressRecord
 
     text: str
-    """Empty: somebody has removed or replaced the file, and it stays so."""
+    """Empty: somebody has removed the file, or put his own in its place, and it stays so."""
 
 
 class ProgressFiles:
@@ -70,11 +71,19 @@ class ProgressFiles:
         self._guard = guard
         self._result_layout = result_layout
         self._shown: dict[str, _Shown] = {}
+        self._blocked: dict[str, str] = {}
+        """The file of each job for which all names are taken, from the spool's root."""
+
+    @property
+    def faults(self) -> dict[str, Exception]:
+        """Why files could not be written the last time, by their paths in the spool."""
+        taken = errno.EEXIST, os.strerror(errno.EEXIST)
+        return {path: FileExistsError(*taken, path) for path in self._blocked.values()}
 
     @property
     def ids(self) -> frozenset[str]:
         """The ids of the jobs that have a file."""
-        return frozenset(self._shown)
+        return frozenset(self._shown.keys() | self._blocked.keys())
 
     def show(self, job: Job, text: str) -> None:
         """Let the file of a job hold ``text``."""
@@ -82,7 +91,7 @@ class ProgressFiles:
         if shown is not None and shown.text in ("", text):
             return
         with self._guard():
-            if shown is None:
+            if shown is None or self._is_displaced(shown):
                 self._begin(job, text)
             else:
                 self._change(job.id, shown, text)
@@ -109,24 +118,37 @@ class ProgressFiles:
         outbox = self._result_layout(job).outbox
         if not is_folder(self._folder):
             self._files.make_folder(self._folder, 0o700)
-        first, second = self._first(job.id), self._second(job.id)
+        free = [each for each in _targets(outbox, job.name) if not paths.exists(each)]
+        if not free or not self._place(job.id, free, text):
+            self._shown.pop(job.id, None)
+            wanted = outbox / (job.name + SUFFIX)
+            self._blocked[job.id] = str(wanted.relative_to(self._layout.root))
+
+    def _place(self, job_id: str, targets: Iterable[Path], text: str) -> bool:
+        """Put the file of a job at the first of ``targets`` that is free; return False where none
+        is."""
+        first, second = self._first(job_id), self._second(job_id)
         for path in (first, second):
             self._files.remove_file(path)
             self._write(path, text)
         inodes = tuple(paths.lstat(path).st_ino for path in (first, second))
-        for target in _targets(outbox, job.name):
-            if paths.exists(target):
-                continue
+        for target in targets:
             place = target.relative_to(self._layout.root).parts
             record = ProgressRecord(path=place, inodes=inodes)
-            self._save(job.id, record)
+            self._save(job_id, record)
             try:
                 self._files.move(first, target)
             except FileExistsError:
                 continue
-            self._shown[job.id] = _Shown(record, text)
-            return
-        self._shown[job.id] = _Shown(ProgressRecord(path=(), inodes=inodes), "")
+            self._shown[job_id] = _Shown(record, text)
+            self._blocked.pop(job_id, None)
+            return True
+        return False
+
+    def _is_displaced(self, shown: _Shown) -> bool:
+        """Return whether something that is no file has the place of the job's."""
+        target = self._layout.root.joinpath(*shown.record.path)
+        return paths.file_type(target) not in {0, stat.S_IFREG}
 
     def _change(self, job_id: str, shown: _Shown, text: str) -> None:
         draft, target = self._second(job_id), self._layout.root.joinpath(*shown.record.path)
@@ -162,6 +184,7 @@ class ProgressFiles:
         for path in (self._first(job_id), second):
             self._files.remove_file(path)
         self._files.remove_file(self._record(job_id))
+        self._blocked.pop(job_id, None)
         self._shown.pop(job_id, None)  # last: what cannot be removed now is tried again
 
     def _give_back(self, draft: Path, target: Path) -> None:

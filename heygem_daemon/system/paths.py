@@ -95,8 +95,8 @@ def write(
 def write_in(
     folder: int, path: Path, data: bytes, *, temporary_name: str, durable: bool, mode: int = 0o666
 ) -> None:
-    """Do the same in a folder with the descriptor ``folder``; errors name the whole ``path``. The
-    name itself is not synced."""
+    """Do the same in a folder with the descriptor ``folder``; errors name the path of ``path`` or
+    of the temporary file, whichever cannot be written. The name itself is not synced."""
     try:
         _write_new(folder, temporary_name, data, durable, mode)
         os.replace(temporary_name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -104,7 +104,7 @@ def write_in(
         with suppress(OSError):
             os.unlink(temporary_name, dir_fd=folder)
         if isinstance(error, OSError):
-            raise _named(error, path) from error
+            raise _named(error, path.with_name(error.filename2 or temporary_name)) from error
         raise
 
 

@@ -196,6 +196,24 @@ def test_a_link_in_the_place_of_the_page_is_not_followed(
     assert not (tmp_path / HTML_NAME).is_symlink()
 
 
+@pytest.mark.parametrize("name", [HTML_NAME, TEXT_NAME, f".{TEXT_NAME}.tmp"])
+def test_a_folder_in_the_place_of_one_file_keeps_the_other_no_longer(
+    tmp_path: Path, make_status: MakeStatus, name: str
+) -> None:
+    (place := tmp_path / name).mkdir()
+    writer = PageWriter(tmp_path, PageRenderer())
+    writer.write(make_status(), 7.0, 0.0)
+    blocked = HTML_NAME if name == HTML_NAME else TEXT_NAME
+    assert [*writer.faults] == [blocked]
+    assert {each.name for each in tmp_path.iterdir()} == {name, HTML_NAME, TEXT_NAME} - (
+        {blocked} - {name}
+    )
+    place.rmdir()
+    writer.write(make_status(), 7.0, KEEPALIVE_SECONDS)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [HTML_NAME, TEXT_NAME]
+    assert writer.faults == {}
+
+
 def test_a_full_disk_leaves_the_old_page(
     tmp_path: Path, make_status: MakeStatus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,8 +225,9 @@ def test_a_full_disk_leaves_the_old_page(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(paths, "write", fail)
-    with pytest.raises(OSError, match="No space"):
-        writer.write(make_status(state="working"), 7.0, 10.0)
+    writer.write(make_status(state="working"), 7.0, 10.0)
+    assert {str(each) for each in writer.faults.values()} == {"[Errno 28] No space left on device"}
+    assert set(writer.faults) == {HTML_NAME, TEXT_NAME}
     assert (tmp_path / HTML_NAME).read_text() == before
 
 

@@ -1,5 +1,6 @@
 """``<name>.rendering.txt``: it goes in every case, and never touches a user's file."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,6 +92,53 @@ def test_a_link_in_its_place_is_not_followed(spool: Spool, take: Take, tmp_path:
     spool.progress.clear(job.id)
     assert secret.read_text() == "secret"
     assert all((spool.outbox / name).is_symlink() for name in names_in(spool.outbox))
+
+
+THINGS: dict[str, Callable[[Path], None]] = {
+    "folder": Path.mkdir,
+    "link": lambda path: path.symlink_to("/etc/passwd"),
+    "pipe": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("thing", THINGS)
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_what_is_no_file_in_its_place_gives_it_another_name(
+    spool: Spool, take: Take, monkeypatch: pytest.MonkeyPatch, thing: str, can_exchange: bool
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr(spool.files, "exchange", lambda _one, _other: False)
+    job = take(spool)
+    names = [NOTE, "talk (2).rendering.txt", "talk (3).rendering.txt"]
+    for number, name in enumerate(names):
+        spool.progress.show(job, f"text {number}")
+        assert text_of(spool, name) == f"text {number}"
+        (spool.outbox / name).unlink()
+        THINGS[thing](spool.outbox / name)
+    for text in ("four", "five"):
+        spool.progress.show(job, text)
+        assert [*spool.progress.faults] == [f"outbox/{NOTE}"]
+    inodes = {(spool.outbox / name).lstat().st_ino for name in names}
+    place = spool.outbox / names[1]
+    place.rmdir() if thing == "folder" else place.unlink()
+    spool.progress.show(job, "six")
+    assert (text_of(spool, names[1]), spool.progress.faults) == ("six", {})
+    spool.progress.clear(job.id)
+    assert sorted(names_in(spool.outbox)) == sorted([names[0], names[2]])
+    assert {(spool.outbox / name).lstat().st_ino for name in names_in(spool.outbox)} < inodes
+    assert names_in(spool.state / "progress") == []
+
+
+def test_a_job_whose_names_were_all_taken_until_its_end_leaves_nothing(
+    spool: Spool, take: Take
+) -> None:
+    for name in (NOTE, "talk (2).rendering.txt", "talk (3).rendering.txt"):
+        (spool.outbox / name).mkdir()
+    job = take(spool)
+    spool.progress.show(job, "one")
+    assert spool.progress.ids == {job.id}
+    spool.progress.clear(job.id)
+    assert (spool.progress.ids, spool.progress.faults) == (frozenset(), {})
 
 
 def test_it_is_in_the_outbox_of_the_jobs_folder(spool: Spool) -> None:
