@@ -177,8 +177,11 @@ def _service(
         def while_open() -> Iterator[None]:
             mount = find_mount(spool.inbox)
             watcher = InboxWatcher(spool.inbox, mount, service.inbox_changed, _log_polling)
-            with daemon_log.in_file(), open_watcher.use(watcher):
-                monitoring.listen()
+            with (
+                daemon_log.in_file(),
+                open_watcher.use(watcher),
+                monitoring.while_open(spool),
+            ):
                 if with_gpus:
                     reader.start(gpu_patience_seconds)
                 yield

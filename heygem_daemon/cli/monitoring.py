@@ -1,13 +1,15 @@
 """What tells others of the daemon: metrics over HTTP, notifications, the command after a job."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.daemon import MetricsUnavailable
 from heygem_daemon.notify.announcer import Announcer
 from heygem_daemon.report.metrics_server import MetricsServer
 from heygem_daemon.report.status import Status
+from heygem_daemon.spool.layout import SpoolLayout
 
 
 class Monitoring:
@@ -24,6 +26,13 @@ class Monitoring:
         self._port = settings.metrics_port
         self.listen()
         self.announcer.follow(settings)
+
+    @contextmanager
+    def while_open(self, spool: SpoolLayout) -> Iterator[None]:
+        """What can be done while the daemon owns the spool."""
+        self.listen()
+        with self.announcer.keeping(spool.state):
+            yield
 
     def publish(self, status: Status) -> None:
         """Tell of a status that was written. Returns at once."""

@@ -38,6 +38,44 @@ class NotificationsDropped(
     waiting: int
 
 
+class NotificationsKept(
+    Event, text="{waiting} notifications are still to be sent: the next start does it"
+):
+    """At a stop, targets had not taken them yet."""
+
+    waiting: int
+
+
+class NotificationsNotKept(
+    Event, text="notifications that wait would not survive a restart: {reason}", level="WARNING"
+):
+    """The file with them cannot be written. Logged once for each reason."""
+
+    reason: str
+
+
+class NotificationsGivenUp(
+    Event,
+    text="{count} notifications are given up: no target took them in a day, or in many starts",
+    level="WARNING",
+):
+    """They are older than a day, or the process that delivers ended again and again with them."""
+
+    count: int
+
+
+class NotificationsUnreadable(
+    Event,
+    text="{file} cannot be read, and is now called {name}: {reason}",
+    level="WARNING",
+):
+    """The notifications that an earlier run has left are not sent."""
+
+    file: str
+    name: str
+    reason: str
+
+
 class CommandEnded(Event, text="the command for {file} ended after {seconds:.1f} s", level="DEBUG"):
     """The command of on_published succeeded."""
 

@@ -2,7 +2,8 @@
 
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +11,8 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.notify.command import CommandLimits, CommandRunner
 from heygem_daemon.notify.courier import Courier
 from heygem_daemon.notify.link import unit_address
-from heygem_daemon.notify.occasion import Delivery, Occasion, OccasionKind
+from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion, OccasionKind
+from heygem_daemon.notify.undelivered import Undelivered
 from heygem_daemon.notify.watch import StatusWatch
 from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.status import Status
@@ -25,7 +27,11 @@ class Announcer:
         self._make_courier = make_courier
         self._settings = settings
         self._watch = StatusWatch(settings.notify_wait_minutes)
+        self._undelivered = Undelivered()
+        self._folder: Path | None = None
         self._courier: Courier | None = None
+        self._last: Courier | None = None
+        """The same, or the one that had to end when notifications were turned off."""
         self._commands: CommandRunner | None = None
         self._counts: Counter[str] = Counter(delivered=0, failed=0, dropped=0)
         self._host = socket.gethostname()
@@ -40,17 +46,7 @@ class Announcer:
         """Follow changed settings, and read the file of targets again. Returns at once."""
         self._settings = settings
         self._watch.wait_minutes = settings.notify_wait_minutes
-        if self._courier is not None:
-            self._courier.retire()
-        self._courier = None
-        if settings.notifications is not None:
-            self._courier = self._make_courier(
-                settings.notifications,
-                confine=settings.confine == "auto",
-                language=settings.language,
-                address=unit_address(),
-                on_delivery=self._count,
-            )
+        self._replace_courier()
         if settings.on_published and self._commands is None:
             self._commands = CommandRunner()
 
@@ -85,12 +81,50 @@ class Announcer:
                 count=change.count,
             )
 
+    @contextmanager
+    def keeping(self, folder: Path) -> Iterator[None]:
+        """Keep in ``folder``, which is the daemon's alone meanwhile, what is not delivered, and
+        deliver what an earlier run has left there. The end takes some seconds at most."""
+        self._folder = folder
+        self._replace_courier()
+        try:
+            yield
+        finally:
+            self._folder = None
+            self._close_courier()
+            self._replace_courier()
+
     def close(self) -> None:
         """Deliver what waits, for some seconds at most."""
         if self._commands is not None:
             self._commands.close()
-        if self._courier is not None:
-            self._courier.close()
+        self._close_courier()
+
+    def _replace_courier(self) -> None:
+        """Start a courier with the settings in force, if they want one. Returns at once."""
+        settings, earlier = self._settings, self._last
+        if earlier is not None:
+            earlier.retire()
+        self._courier = None
+        if settings.notifications is not None:
+            order = DeliveryOrder(
+                targets=str(settings.notifications),
+                language=settings.language,
+                confine=settings.confine == "auto",
+            )
+            self._last = self._courier = self._make_courier(
+                order,
+                undelivered=self._undelivered,
+                folder=self._folder,
+                address=unit_address(),
+                on_delivery=self._count,
+                earlier=earlier,
+            )
+
+    def _close_courier(self) -> None:
+        if self._last is not None:
+            self._last.close()
+        self._undelivered.close()
 
     def _post(self, kind: OccasionKind, at: float, **fields: object) -> None:
         if self._courier is None:
@@ -102,7 +136,14 @@ class Announcer:
             "host": self._host,
             "spool": str(self._settings.spool),
         }
-        self._courier.post(Occasion.model_validate({**common, **fields}))
+        given = {key: _unicode(value) for key, value in {**common, **fields}.items()}
+        self._courier.post(Occasion.model_validate(given))
 
     def _count(self, delivery: Delivery) -> None:
         self._counts[delivery.outcome] += 1
+
+
+def _unicode(value: object) -> object:
+    """Return a text without the surrogates that stand for undecodable bytes of a path: no message
+    can carry them."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value

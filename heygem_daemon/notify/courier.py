@@ -1,10 +1,11 @@
 """Hands occasions to the process that delivers them. Nothing here waits for it or for a target."""
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
 from heygem_daemon.events.notify import (
@@ -13,9 +14,9 @@ from heygem_daemon.events.notify import (
     NotificationSent,
     NotificationsUnusable,
 )
-from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.notify.link import Link, open_link
-from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion
+from heygem_daemon.notify.occasion import DelivererAnswer, Delivery, DeliveryOrder, Errand, Occasion
+from heygem_daemon.notify.undelivered import Undelivered
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_model
 
 COMMAND = (sys.executable, "-m", "heygem_daemon.notify.deliverer")
@@ -23,38 +24,52 @@ MAX_WAITING = 500
 """How many occasions wait for the process."""
 
 RESTART_SECONDS = 10.0
-"""How long after its death the process is started again."""
+"""How long after its start the process is started again where it has ended. Doubled while no
+process delivers anything."""
 
+MAX_RESTART_SECONDS = 900.0
 SILENT = "the process that delivers ended and said nothing"
 CLOSE_SECONDS = 6.0
 """How long what waits may still be delivered when the daemon stops."""
 
+_KILLED_SECONDS = 1.0
+"""How long the thread has to note what waits when its process was killed."""
+
 
 class Courier:
     """Owns the process and a thread that feeds it: the process starts with the first occasion, and
-    again after its death."""
+    again after its death while something waits."""
 
     def __init__(
         self,
-        targets: Path,
+        order: DeliveryOrder,
         *,
-        confine: bool = True,
-        language: LanguageSetting = "both",
+        undelivered: Undelivered | None = None,
+        folder: Path | None = None,
         command: Sequence[str] = COMMAND,
         address: Path | None = None,
         on_delivery: Callable[[Delivery], None] = lambda _delivery: None,
+        earlier: "Courier | None" = None,
     ) -> None:
-        """``targets``: the file with the targets, which the process alone reads. ``address``: the
-        socket of the unit that delivers, if there is one; where nobody listens on it, ``command``
-        is started. ``on_delivery`` is called in another thread."""
-        self._order = DeliveryOrder(targets=str(targets), language=language, confine=confine)
+        """``undelivered``: what an earlier courier has left; ``folder``: where it is kept, None:
+        nowhere. ``address``: the socket of the unit that delivers, if there is one; where nobody
+        listens on it, ``command`` is started. ``on_delivery`` is called in another thread.
+        ``earlier`` is closed before anything is sent."""
+        self._order = order
+        self._undelivered = Undelivered() if undelivered is None else undelivered
         self._command, self._address = tuple(command), address
         self._on_delivery = on_delivery
-        self._waiting: Queue[Occasion | None] = Queue(MAX_WAITING)
+        self._folder = folder
+        self._earlier = earlier
+        self._waiting: SimpleQueue[Occasion | Link | None] = SimpleQueue()
+        """Also links whose process has ended; None: the courier is to end."""
         self._is_closing = Event()
         self._has_dropped = False
         self._told = ""
         """Why nothing could be sent, as it was last logged."""
+        self._next_start = 0.0
+        """Of the process, in seconds of the monotonic clock."""
+        self._pause = RESTART_SECONDS
         self._link: Link | None = None
         self._listener: Thread | None = None
         self._thread = Thread(target=self._run, name="courier", daemon=True)
@@ -62,64 +77,85 @@ class Courier:
 
     def post(self, occasion: Occasion) -> None:
         """Have an occasion delivered, if not too many wait. Returns at once."""
-        try:
-            self._waiting.put_nowait(occasion)
-            self._has_dropped = False
-        except Full:
-            if not self._has_dropped:
-                NotificationsDropped(MAX_WAITING).log()
-            self._has_dropped = True
+        is_full = self._waiting.qsize() >= MAX_WAITING
+        if not is_full:
+            self._waiting.put(occasion)
+        elif not self._has_dropped:
+            NotificationsDropped(MAX_WAITING).log()
+        self._has_dropped = is_full
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Deliver what waits, for that long at most, and end the process."""
+        """Deliver what waits, for that long at most, and end the process. What is not delivered
+        then stays in ``undelivered``."""
         self.retire()
         self._thread.join(seconds)
         if (link := self._link) is not None:
             link.end()
+            self._thread.join(_KILLED_SECONDS)
 
     def retire(self) -> None:
         """As ``close``, without waiting: the process ends by itself."""
         self._is_closing.set()
-        try:
-            self._waiting.put_nowait(None)
-        except Full:
-            with suppress(Empty):
-                self._waiting.get_nowait()
-            with suppress(Full):
-                self._waiting.put_nowait(None)
+        self._waiting.put(None)
 
     def _run(self) -> None:
         """Feed the process. It is started in this thread, with which the kernel would end it."""
-        while (occasion := self._waiting.get()) is not None:
-            while not self._feed(occasion):
-                if self._is_closing.wait(RESTART_SECONDS):
-                    return
+        if self._earlier is not None:
+            self._earlier.close()
+            self._earlier = None
+        if self._folder is not None:
+            self._undelivered.open(self._folder)
+        self._feed_all(None)
+        while (item := self._waiting.get()) is not None:
+            if isinstance(item, Occasion):
+                self._undelivered.add(Errand(occasion=item))
+                self._feed_all(item)
+            elif item is self._link:
+                self._drop_link()
+                self._feed_all(None)
         self._finish()
 
-    def _feed(self, occasion: Occasion) -> bool:
-        """Write an occasion to the process; return whether it lives."""
-        link = self._link
-        if link is not None and not link.is_alive():
-            link.end()
-            link = None
+    def _feed_all(self, occasion: Occasion | None) -> None:
+        while not self._feed(occasion):
+            if self._is_closing.is_set():
+                break
+        self._undelivered.save()
+
+    def _feed(self, occasion: Occasion | None) -> bool:
+        """Tell the process of an occasion; where it has to be started, of all that wait. Return
+        whether that succeeded."""
         try:
-            if link is None:
-                link = self._open()
-            link.send(occasion.to_line())
-        except ConnectionError:
-            return False
+            if self._link is None or not self._link.is_alive():
+                self._open()
+            elif occasion is not None:
+                self._link.send(Errand(occasion=occasion).to_line())
         except OSError as error:
-            self._tell(error.strerror or str(error))
+            if not isinstance(error, ConnectionError):
+                self._tell(error.strerror or str(error))
+            self._drop_link()
             return False
         return True
 
-    def _open(self) -> Link:
-        """Have the process started and give it its order. Raises OSError."""
+    def _open(self) -> None:
+        """Have the process started if something waits for it, not too often, and give it its order.
+        Raises OSError."""
+        self._drop_link()
+        wait = self._next_start - time.monotonic()
+        if not len(self._undelivered) or (wait > 0 and self._is_closing.wait(wait)):
+            return
+        self._next_start = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, MAX_RESTART_SECONDS)
         link = self._link = open_link(self._command, self._address)
         self._listener = Thread(target=self._listen, args=(link,), daemon=True)
         self._listener.start()
         link.send(self._order.to_line())
-        return link
+        for errand in self._undelivered.errands():
+            link.send(errand.to_line())
+
+    def _drop_link(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.end()
 
     def _listen(self, link: Link) -> None:
         has_answered = False
@@ -127,24 +163,36 @@ class Courier:
             while line := answers.readline(MESSAGE_LIMITS.max_bytes):
                 has_answered = True
                 try:
-                    delivery = parse_model(Delivery, line, MESSAGE_LIMITS)
+                    answer = parse_model(DelivererAnswer, line, MESSAGE_LIMITS).root
                 except UnreadableText:
                     self._tell(line.decode(errors="replace").strip()[:500])
                     continue
                 self._told = ""
-                log_delivery(delivery)
-                self._on_delivery(delivery)
-        if not has_answered and not self._is_closing.is_set():
-            self._tell(SILENT)
+                if isinstance(answer, Delivery):
+                    self._pause = RESTART_SECONDS
+                    self._undelivered.settle(answer)
+                    log_delivery(answer)
+                    self._on_delivery(answer)
+                else:
+                    self._undelivered.take(answer)
+                self._undelivered.save()
+        if not self._is_closing.is_set():
+            self._waiting.put(link)
+            if not has_answered:
+                self._tell(SILENT)
 
     def _finish(self) -> None:
-        """Let the process end after what it has in hand."""
-        if self._link is None or self._listener is None:
-            return
-        self._link.send_end()
-        self._listener.join(CLOSE_SECONDS)
-        if not self._listener.is_alive():
-            self._link.end()
+        """Let the process end after what it has in hand, and note what is left."""
+        with suppress(Empty):
+            while True:
+                if isinstance(item := self._waiting.get_nowait(), Occasion):
+                    self._undelivered.add(Errand(occasion=item))
+        if self._link is not None and self._listener is not None:
+            self._link.send_end()
+            self._listener.join(CLOSE_SECONDS)
+            if not self._listener.is_alive():
+                self._link.end()
+        self._undelivered.save()
 
     def _tell(self, problem: str) -> None:
         """Log why nothing can be sent, once for each reason."""

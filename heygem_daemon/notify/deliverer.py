@@ -1,7 +1,8 @@
 """The process that delivers: ``python -m heygem_daemon.notify.deliverer``.
 
-It alone has the secrets. Its order and then occasions come on stdin, one JSON line each; what
-became of each goes to stdout. It ends when stdin does. The daemon starts it, or systemd for a
+It alone has the secrets. Its order and then errands come on stdin, one JSON line each; who is told,
+and what became of it, goes to stdout. It ends when stdin does, and what it has not said by then is
+still to be done. The daemon starts it, or systemd for a
 connection of the daemon's, which is stdin and stdout then (heygem-daemon-notify.socket). It writes
 no file, and could not in that unit.
 """
@@ -14,7 +15,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from heygem_daemon.language.translator import LanguageSetting
-from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion
+from heygem_daemon.notify.occasion import (
+    Delivery,
+    DeliveryOrder,
+    Errand,
+    Occasion,
+    Taken,
+)
 from heygem_daemon.notify.retries import DeliveryThread, Recipient
 from heygem_daemon.notify.senders import AppriseSender, NotDelivered, WebhookSender
 from heygem_daemon.notify.targets import AppriseTarget, Targets, TargetsUnusable, read_targets
@@ -55,22 +62,25 @@ def deliver(
     outgoing: BinaryIO,
     language: LanguageSetting = "both",
 ) -> None:
-    """Deliver the occasions that come in, until there are no more."""
+    """Do the errands that come in, until there are no more."""
     lock = threading.Lock()
 
-    def report(delivery: Delivery) -> None:
+    def report(answer: Taken | Delivery) -> None:
         with lock:
-            outgoing.write(delivery.to_line())
+            outgoing.write(answer.to_line())
             outgoing.flush()
 
     threads = [DeliveryThread(each, report) for each in recipients(targets, language)]
     while line := incoming.readline(MESSAGE_LIMITS.max_bytes):
         try:
-            occasion = parse_model(Occasion, line, MESSAGE_LIMITS)
+            errand = parse_model(Errand, line, MESSAGE_LIMITS)
         except UnreadableText:
             continue
-        for thread in threads:
-            thread.add(occasion)
+        told = [thread for thread in threads if thread.recipient.wants(errand)]
+        names = tuple(thread.recipient.name for thread in told)
+        report(Taken(id=errand.occasion.id, targets=names))
+        for thread in told:
+            thread.add(errand.occasion)
     for thread in threads:
         thread.finish(FINISH_SECONDS)
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from heygem_daemon.language.translator import LanguageSetting
 
@@ -73,8 +73,31 @@ class Occasion(NotifyModel):
     """Of waiting, how many pairs and folders wait."""
 
 
+class Errand(NotifyModel):
+    """Whom to tell of an occasion."""
+
+    occasion: Occasion
+    targets: tuple[str, ...] | None = None
+    """Names of targets; None: all that want to know of it."""
+
+    processes: int = 0
+    """How many processes were told of it; the first one is not counted where it lived already."""
+
+
+class Taken(NotifyModel):
+    """Says which targets will be told of an occasion. It comes before every ``Delivery`` of it."""
+
+    id: str
+    """The occasion's."""
+
+    targets: tuple[str, ...]
+
+
 class Delivery(NotifyModel):
-    """What became of an occasion at one target."""
+    """What became of an occasion at one target. There is none while another try is to come."""
+
+    id: str
+    """The occasion's."""
 
     target: str
     """The target's name: nothing of its address."""
@@ -86,3 +109,7 @@ class Delivery(NotifyModel):
     tries: int = 0
     reason: str = ""
     """Why it failed, without anything secret."""
+
+
+class DelivererAnswer(RootModel[Taken | Delivery]):
+    """What the process that delivers says."""

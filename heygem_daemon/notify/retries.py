@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Thread
 
-from heygem_daemon.notify.occasion import Delivery, Occasion, OccasionKind
+from heygem_daemon.notify.occasion import Delivery, Errand, Occasion, OccasionKind
 from heygem_daemon.notify.senders import NotDelivered
 
 FIRST_PAUSE_SECONDS = 5.0
@@ -32,6 +32,11 @@ class Recipient:
     send: Callable[[Occasion], None]
     """Raises NotDelivered."""
 
+    def wants(self, errand: Errand) -> bool:
+        """Return whether it is to be told."""
+        is_meant = errand.targets is None or self.name in errand.targets
+        return is_meant and errand.occasion.kind in self.events
+
 
 class DeliveryThread:
     """Delivers the occasions of one recipient. A slow target delays no other one."""
@@ -42,8 +47,9 @@ class DeliveryThread:
         on_end: Callable[[Delivery], None],
         pause: Callable[[int], float] = pause_seconds,
     ) -> None:
-        """``on_end`` is called in this thread with what became of each occasion."""
-        self._recipient = recipient
+        """``on_end`` is called in this thread with what became of each occasion, but not of what
+        would be tried again when ``finish`` is called."""
+        self.recipient = recipient
         self._on_end = on_end
         self._pause = pause
         self._waiting: deque[Occasion] = deque()
@@ -53,9 +59,7 @@ class DeliveryThread:
         self._thread.start()
 
     def add(self, occasion: Occasion) -> None:
-        """Deliver an occasion if the recipient wants to know of it."""
-        if occasion.kind not in self._recipient.events:
-            return
+        """Deliver an occasion."""
         with self._changed:
             dropped = self._waiting.popleft() if len(self._waiting) >= MAX_WAITING else None
             self._waiting.append(occasion)
@@ -82,11 +86,12 @@ class DeliveryThread:
     def _deliver(self, occasion: Occasion) -> None:
         for tries in range(1, MAX_TRIES + 1):
             try:
-                self._recipient.send(occasion)
+                self.recipient.send(occasion)
             except NotDelivered as error:
-                is_last = error.is_final or tries == MAX_TRIES
-                if is_last or self._is_stopped_within(self._pause(tries)):
+                if error.is_final or tries == MAX_TRIES:
                     self._report(occasion, "failed", tries, str(error))
+                    return
+                if self._is_stopped_within(self._pause(tries)):
                     return
             except Exception as error:  # noqa: BLE001 - concerns this occasion alone
                 self._report(occasion, "failed", tries, f"a bug ({type(error).__name__})")
@@ -103,7 +108,8 @@ class DeliveryThread:
         self._on_end(
             Delivery.model_validate(
                 {
-                    "target": self._recipient.name,
+                    "id": occasion.id,
+                    "target": self.recipient.name,
                     "kind": occasion.kind,
                     "outcome": outcome,
                     "tries": tries,

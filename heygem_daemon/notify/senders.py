@@ -106,7 +106,7 @@ class AppriseSender:
 
     def __call__(self, occasion: Occasion) -> None:
         """Raises NotDelivered."""
-        text = text_of(occasion, self._language)
+        text = text_of(occasion, self._language, time.time())
         kind = "failure" if occasion.kind in ("failed", "on_hold", "waiting") else "success"
         with _collected_warnings() as warnings:
             try:

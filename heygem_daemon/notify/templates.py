@@ -1,10 +1,14 @@
 """The texts of notifications. Pure."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from heygem_daemon.durations import roughly
 from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
 from heygem_daemon.notify.occasion import MessageKind, Occasion
+
+LATE_SECONDS = 600.0
+"""A message that is sent so long after the event says when that was."""
 
 MAX_FIELD_CHARACTERS = 500
 """Of a longer name or reason, only so much is sent."""
@@ -44,12 +48,16 @@ _TEXTS: dict[MessageKind, Text] = {
 }
 
 
-def text_of(occasion: Occasion, language: LanguageSetting) -> Text:
+_LATE = "This happened on {time} and could not be told sooner."
+
+
+def text_of(occasion: Occasion, language: LanguageSetting, now: float) -> Text:
     """Return title and body, with "both" one language after the other. Names of users are put in as
-    they are, as plain text."""
+    they are, as plain text. ``now``: UNIX time."""
     text = _TEXTS[occasion.kind]
+    body = f"{text.body}\n{_LATE}" if now - occasion.at > LATE_SECONDS else text.body
     titles = in_each(language, lambda translate: _fill(text.title, occasion, translate))
-    bodies = in_each(language, lambda translate: _fill(text.body, occasion, translate))
+    bodies = in_each(language, lambda translate: _fill(body, occasion, translate))
     return Text(" / ".join(" ".join(each.split()) for each in titles), "\n\n".join(bodies))
 
 
@@ -61,9 +69,15 @@ def _fill(template: str, occasion: Occasion, translate: Translator) -> str:
         "reason": translate(occasion.reason),
         "count": str(occasion.count),
         "duration": translate(roughly(occasion.seconds)),
+        "time": _local_time(occasion.at),
     }
     short = {key: _shorten(value) for key, value in values.items()}
     return "\n".join(translate(line, **short) for line in template.split("\n"))
+
+
+def _local_time(at: float) -> str:
+    """Return UNIX time as the clock of this machine shows it, with its offset from UTC."""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M %z")
 
 
 def _shorten(text: str) -> str:

@@ -15,7 +15,7 @@ def occasion(kind: OccasionKind = "failed", **fields: object) -> Occasion:
     common = {
         "kind": kind,
         "id": "a1",
-        "at": 1_700_000_000.0,
+        "at": round(time.time(), 3),
         "host": "render1",
         "spool": "/srv/heygem",
         "job": "talk",

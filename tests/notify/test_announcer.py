@@ -7,7 +7,7 @@ import pytest
 
 from heygem_daemon.notify import announcer as module
 from heygem_daemon.notify.announcer import Announcer
-from heygem_daemon.notify.occasion import Delivery, Occasion
+from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion
 from tests.fakes.executor import defer, refuse
 from tests.fakes.service import ServiceHarness
 from tests.service.conftest import harness  # noqa: F401 - the fixture
@@ -19,8 +19,8 @@ class FakeCourier:
 
     made: list["FakeCourier"] = []  # noqa: RUF012 - emptied by each test
 
-    def __init__(self, targets: Path, **options: Any) -> None:
-        self.targets, self.options = targets, options
+    def __init__(self, order: DeliveryOrder, **options: Any) -> None:
+        self.order, self.options = order, options
         self.posted: list[Occasion] = []
         self.is_retired = self.is_closed = False
         FakeCourier.made.append(self)
@@ -28,7 +28,7 @@ class FakeCourier:
     def post(self, occasion: Occasion) -> None:
         self.posted.append(occasion)
         self.options["on_delivery"](
-            Delivery(target="t", kind=occasion.kind, outcome="delivered", tries=1)
+            Delivery(id=occasion.id, target="t", kind=occasion.kind, outcome="delivered", tries=1)
         )
 
     def retire(self) -> None:
@@ -125,6 +125,29 @@ def test_a_reload_reads_the_targets_again_and_can_end_them(
 ) -> None:
     announced.follow(harness.settings)
     assert [each.is_retired for each in FakeCourier.made] == [True, False]
+    first, second = FakeCourier.made
+    assert second.options["earlier"] is first
+    assert second.options["undelivered"] is first.options["undelivered"]
     announced.follow(harness.settings.model_copy(update={"notifications": None}))
     assert [each.is_retired for each in FakeCourier.made] == [True, True]
     assert announced.counts == {}
+
+
+def test_what_waits_is_kept_in_the_spool_while_the_daemon_owns_it(
+    harness: ServiceHarness,  # noqa: F811
+    announced: Announcer,
+) -> None:
+    with announced.keeping(harness.spool.state):
+        announced.follow(harness.settings)
+        assert not any(each.is_closed for each in FakeCourier.made[:-1])
+    folders = [each.options["folder"] for each in FakeCourier.made]
+    assert folders == [None, harness.spool.state, harness.spool.state, None]
+    assert [each.is_closed for each in FakeCourier.made] == [False, False, True, False]
+
+
+def test_a_path_with_bytes_that_are_no_text_is_told_all_the_same(announced: Announcer) -> None:
+    spool = Path("/srv/b\udcffd")
+    announced.follow(announced._settings.model_copy(update={"spool": spool}))
+    announced._post("on_hold", 0.0)
+    (told,) = FakeCourier.made[-1].posted
+    assert b"/srv/b?d" in told.to_line()

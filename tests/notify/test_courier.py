@@ -1,5 +1,6 @@
 """The process that delivers, from the daemon's side: real processes, real servers."""
 
+import json
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from loguru import logger
 from heygem_daemon.notify import courier as module
 from heygem_daemon.notify.courier import MAX_WAITING, Courier
 from heygem_daemon.notify.occasion import Delivery, DeliveryOrder
+from heygem_daemon.notify.undelivered import FILE, Undelivered
 from heygem_daemon.system import landlock
 from tests.notify.conftest import SECRET, occasion, wait_until
 from tests.notify.servers import HttpServer, http_server, smtp_server
@@ -31,7 +33,8 @@ def log() -> Iterator[list[str]]:
 @contextmanager
 def courier(file: Path, **options: object) -> Iterator[tuple[Courier, list[Delivery]]]:
     ended: list[Delivery] = []
-    made = Courier(file, on_delivery=ended.append, **options)  # type: ignore[arg-type]
+    order = DeliveryOrder(targets=str(file), language="both", confine=True)
+    made = Courier(order, on_delivery=ended.append, **options)  # type: ignore[arg-type]
     yield made, ended
     made.close()
 
@@ -158,3 +161,64 @@ def test_the_process_reads_no_other_file(targets_file: WriteTargets, tmp_path: P
             )
             assert done.returncode == expected, done.stderr
     assert b"PermissionError" in done.stderr
+
+
+def kept(folder: Path) -> list[str]:
+    file = folder / FILE
+    return (
+        [each["occasion"]["id"] for each in json.loads(file.read_text())] if file.exists() else []
+    )
+
+
+def test_a_restart_sends_what_no_target_had_taken_once_and_to_it_alone(
+    targets_file: WriteTargets, tmp_path: Path
+) -> None:
+    with http_server(503) as busy, http_server() as ready:
+        targets = targets_file(hook(busy, "busy") + hook(ready, "ready"))
+        earlier = Undelivered()
+        with courier(targets, undelivered=earlier, folder=tmp_path) as (made, ended):
+            for number in "12":
+                made.post(occasion(id=number))
+            wait_until(lambda: busy.requests and len(ended) == 2)
+        earlier.close()
+        assert kept(tmp_path) == ["1", "2"]
+        busy.statuses[:] = [200]
+        tries = len(busy.requests)
+        with courier(targets, undelivered=Undelivered(), folder=tmp_path) as (_, later):
+            wait_until(lambda: len(later) == 2)
+    assert [each.target for each in later] == ["busy"] * 2
+    told = [each.headers["X-Heygem-Delivery"] for each in busy.requests[tries:]]
+    assert told == ["1", "2"]
+    assert len(ready.requests) == 2
+    assert kept(tmp_path) == []
+
+
+def test_a_death_of_the_process_loses_nothing_that_waits(
+    targets_file: WriteTargets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RESTART_SECONDS", 0.1)
+    with http_server(503) as server, courier(targets_file(hook(server))) as (made, ended):
+        made.post(occasion(id="1"))
+        wait_until(lambda: server.requests)
+        assert made._link is not None
+        server.statuses[:] = [200]
+        made._link.end()
+        wait_until(lambda: ended)
+        assert (ended[0].outcome, ended[0].id) == ("delivered", "1")
+
+
+def test_a_courier_that_follows_another_one_sends_after_it_has_ended(
+    targets_file: WriteTargets, tmp_path: Path
+) -> None:
+    with http_server(503) as server:
+        targets, waiting = targets_file(hook(server)), Undelivered()
+        with courier(targets, undelivered=waiting, folder=tmp_path) as (first, _):
+            first.post(occasion(id="1"))
+            wait_until(lambda: server.requests)
+            server.statuses[:] = [200]
+            given = {"undelivered": waiting, "folder": tmp_path, "earlier": first}
+            with courier(targets, **given) as (second, ended):
+                second.post(occasion(id="2"))
+                wait_until(lambda: len(ended) == 2)
+    assert [each.headers["X-Heygem-Delivery"] for each in server.requests[1:]] == ["1", "2"]
+    assert kept(tmp_path) == []

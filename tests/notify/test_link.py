@@ -13,7 +13,7 @@ import pytest
 from heygem_daemon.notify import courier as module
 from heygem_daemon.notify.courier import COMMAND, SILENT, Courier
 from heygem_daemon.notify.link import UNIT_SOCKET, unit_address
-from heygem_daemon.notify.occasion import Delivery
+from heygem_daemon.notify.occasion import Delivery, DeliveryOrder
 from tests.notify.conftest import SECRET, occasion, wait_until
 from tests.notify.servers import http_server
 from tests.notify.test_courier import WriteTargets, hook, log  # noqa: F401 - log is a fixture
@@ -24,9 +24,11 @@ PROGRAM = """
 import json, sys
 order = json.loads(sys.stdin.readline())
 for line in sys.stdin:
-    kind = json.loads(line)["kind"]
-    answer = {"target": order["targets"], "kind": kind, "outcome": "delivered"}
-    print(json.dumps(answer), flush=True)
+    occasion = json.loads(line)["occasion"]
+    taken = {"id": occasion["id"], "targets": [order["targets"]]}
+    done = {"id": occasion["id"], "target": order["targets"], "kind": occasion["kind"]}
+    print(json.dumps(taken), flush=True)
+    print(json.dumps({**done, "outcome": "delivered"}), flush=True)
 """
 STAND_IN = (sys.executable, "-S", "-c", PROGRAM)
 """Delivers everything at once, to a target with the name of the file of targets."""
@@ -68,10 +70,12 @@ def unit(address: Path, command: Sequence[str] = STAND_IN) -> Iterator[Unit]:
 
 
 @contextmanager
-def courier(address: Path, **options: object) -> Iterator[tuple[Courier, list[Delivery]]]:
+def courier(
+    address: Path, targets: Path = Path("t"), command: Sequence[str] = NO_CHILD
+) -> Iterator[tuple[Courier, list[Delivery]]]:
     ended: list[Delivery] = []
-    given = {"targets": Path("t"), "command": NO_CHILD, **options}
-    made = Courier(address=address, on_delivery=ended.append, **given)  # type: ignore[arg-type]
+    order = DeliveryOrder(targets=str(targets), language="both", confine=True)
+    made = Courier(order, address=address, command=command, on_delivery=ended.append)
     yield made, ended
     made.close()
 

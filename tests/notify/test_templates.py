@@ -4,10 +4,15 @@ from typing import get_args
 
 import pytest
 
-from heygem_daemon.language.translator import Language
-from heygem_daemon.notify.occasion import OccasionKind
-from heygem_daemon.notify.templates import text_of
+from heygem_daemon.language.translator import Language, LanguageSetting
+from heygem_daemon.notify import templates
+from heygem_daemon.notify.occasion import Occasion, OccasionKind
+from heygem_daemon.notify.templates import LATE_SECONDS, Text
 from tests.notify.conftest import occasion
+
+
+def text_of(given: Occasion, language: LanguageSetting, late: float = 0.0) -> Text:
+    return templates.text_of(given, language, given.at + late)
 
 
 @pytest.mark.parametrize("language", get_args(Language))
@@ -43,3 +48,10 @@ def test_names_of_users_are_text_and_nothing_else() -> None:
     text = text_of(occasion(job="{reason.__class__} {0}\nBcc: x", reason="r" * 9000), "en")
     assert text.title == "{reason.__class__} {0} Bcc: x failed"
     assert len(text.body) < 1200
+
+
+def test_a_message_that_comes_late_says_when_it_was() -> None:
+    given = occasion("failed", at=1_800_000_000.0)
+    early, late = (text_of(given, "en", seconds).body for seconds in (9.0, LATE_SECONDS + 1))
+    assert late.startswith(early + "\nThis happened on 2027-01-15 ")
+    assert "2027-01-15" in text_of(given, "zh", LATE_SECONDS + 1).body
