@@ -17,12 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from heygem_daemon.config.effect import Effect
+from heygem_daemon.config.hours import DAYS
+from heygem_daemon.config.origins import OriginKind
+from heygem_daemon.doctor.check import Verdict
 from heygem_daemon.page.renderer import STATES
 from heygem_daemon.report.backlog import JobState
 from heygem_daemon.report.finished import Outcome
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import DaemonState
 from heygem_daemon.spool.reason import LABELS
+from heygem_daemon.spool.retention import ExpiredKind
+from tools.foreign_texts import FOREIGN
+from tools.text_modules import MODULES, OTHER_MODULES
 
 CALLS = {
     "BadInput", "TooLarge", "NoDecoder", "EnvironmentFault", "SpoolUnavailable", "SpoolBusy",
@@ -38,109 +45,10 @@ NAMES = (
 )  # fmt: skip
 """How names end whose values are texts for people."""
 
-MODULES = (
-    "cli/config.py",
-    "cli/doctor.py",
-    "cli/history.py",
-    "cli/jobs.py",
-    "cli/logs.py",
-    "cli/output.py",
-    "cli/status.py",
-    "cli/steering.py",
-    "cli/submit.py",
-    "cli/submit_wait.py",
-    "cli/verify.py",
-    "cli/weights.py",
-    "config/choices.py",
-    "config/doubts.py",
-    "config/folders.py",
-    "config/option_advice.py",
-    "config/output_options.py",
-    "config/sidecar.py",
-    "config/value_types.py",
-    "config/wording.py",
-    "device/batching.py",
-    "doctor/*.py",
-    "durations.py",
-    "engines/builtin/planner.py",
-    "face/tracking/track.py",
-    "gpu/blockers.py",
-    "gpu/driver_errors.py",
-    "gpu/figures.py",
-    "gpu/placement.py",
-    "gpu/warnings.py",
-    "gpu/xid.py",
-    "media/guard.py",
-    "media/known_formats.py",
-    "media/proportion.py",
-    "media/sound_warnings.py",
-    "media/verify.py",
-    "media/video_warnings.py",
-    "notify/templates.py",
-    "render/appraisal.py",
-    "render/quality.py",
-    "page/ended.py",
-    "page/view.py",
-    "report/backlog.py",
-    "report/liveness.py",
-    "report/status.py",
-    "report/totals.py",
-    "service/admission.py",
-    "service/answers.py",
-    "service/candidates.py",
-    "service/decisions.py",
-    "service/ended_requests.py",
-    "service/estimates.py",
-    "service/failure_reasons.py",
-    "service/folders.py",
-    "service/inboxes.py",
-    "service/job_statuses.py",
-    "service/left_alone.py",
-    "service/lone_notices.py",
-    "service/notices.py",
-    "service/offline_requests.py",
-    "service/open_requests.py",
-    "service/outcomes.py",
-    "service/owner_notices.py",
-    "service/rest.py",
-    "service/run_summary.py",
-    "service/sidecar_mistakes.py",
-    "service/signing.py",
-    "service/steering.py",
-    "spool/batch/journal.py",
-    "spool/batch/roster.py",
-    "spool/claim.py",
-    "spool/clock_record.py",
-    "spool/formats.py",
-    "spool/hot_folders.py",
-    "spool/lock_trust.py",
-    "spool/own_folders.py",
-    "spool/ownership.py",
-    "spool/reason.py",
-    "spool/recovery.py",
-    "spool/roles.py",
-    "spool/settle.py",
-    "spool/submit.py",
-    "system/disk_space.py",
-    "system/os_errors.py",
-    "system/untrusted.py",
-    "worker/handle.py",
-)
-"""Modules in which every text of several words is for people."""
-
-OTHER_MODULES = (
-    "cli/app.py", "config/reference.py", "engines/builtin/audio/*.py",
-    "engines/wav2lip/dtype_choice.py", "engines/wav2lip/runner.py",
-    "engines/wav2lip/checkpoint_process.py", "gpu/evidence.py", "gpu/idleness.py",
-    "media/mux.py", "notify/command.py", "notify/retries.py", "protocol.py",
-    "service/gpu_monitor.py", "worker/process.py", "report/*_metrics.py", "events/*.py",
-)  # fmt: skip
-"""Modules whose texts go into the log or the report alone."""
-
 NOT_FOR_PEOPLE = {
     "Option", "Argument", "Typer", "TypeError", "RuntimeError", "AssertionError", "compile",
     "Thread", "collect", "getattr", "strftime", "encode", "write_text", "read_text", "Literal",
-    "Field",
+    "Field", "LookupError", "findall",
 }  # fmt: skip
 """Calls whose arguments are not: help in English, bugs, formats."""
 
@@ -149,15 +57,13 @@ ONE_WORD = {"Section", "passed", "warned", "failed"}
 
 OTHERS = (
     *get_args(JobState), *get_args(DaemonState), *get_args(Outcome), *STAGES, *LABELS.values(),
-    "error", "deferred", "unknown", "must be {expected}",
-    "must be greater than or equal to {least}", "must be greater than {least}",
-    "must be less than or equal to {most}", "{seconds} s", "{minutes} min",
-    "{hours} h {minutes} min", "{minutes} min {seconds} s", "Name",
-    "must have at most {count} characters", "Invalid value", "Invalid statement",
-    "Expected '=' after a key in a key/value pair", "Cannot overwrite a value",
-    "Expected newline or end of document after a statement", "Unterminated string",
+    *(each.value for each in Effect), *get_args(OriginKind), *get_args(ExpiredKind),
+    *get_args(Verdict),
+    *(f"{day} {{time}} ({{zone}})" for day in DAYS), *FOREIGN,
+    "error", "deferred", "unknown", "{seconds} s", "{minutes} min", "{hours} h {minutes} min",
+    "{minutes} min {seconds} s", "Name", "shipped", "spool disk", "spool room", "spool inodes",
 )  # fmt: skip
-"""Words of the status, what pydantic and tomllib say of values, durations."""
+"""Words of the status and of commands, weekdays, durations, and what other programs say."""
 
 _NAMED = re.compile("|".join(f"{name}s?$" for name in NAMES), re.IGNORECASE)
 
@@ -181,7 +87,7 @@ def find_texts(package: Path) -> Iterator[FoundText]:
             continue
         tree = ast.parse(file.read_text(encoding="utf-8"))
         is_listed = any(Path(name).match(pattern) for pattern in MODULES)
-        finder = _Finder(is_listed)
+        finder = Finder(is_listed, has_findings=name.startswith("doctor/"))
         finder.visit(tree)
         for text in finder.found:
             yield FoundText(text, name)
@@ -189,13 +95,14 @@ def find_texts(package: Path) -> Iterator[FoundText]:
         yield FoundText(text, "page/renderer.py")
 
 
-class _Finder(ast.NodeVisitor):
+class Finder(ast.NodeVisitor):
     """Collects the texts of a module."""
 
-    def __init__(self, is_listed: bool) -> None:
-        """``is_listed``: whether every text of the module counts."""
-        self._is_listed = is_listed
+    def __init__(self, is_listed: bool, *, has_findings: bool = False) -> None:
+        """``is_listed``: whether every text of the module counts. ``has_findings``: whether a
+        ``name`` in it is what a finding of the doctor is called, though it is a single word."""
         self._counts = is_listed
+        self._has_findings = has_findings
         self._words = 2
         self.found: list[str] = []
 
@@ -226,7 +133,9 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Assign(self, node: ast.Assign) -> None:
         names = [each.id for each in ast.walk(node.targets[0]) if isinstance(each, ast.Name)]
-        self._visit_as(node.value, self._counts or any(map(_NAMED.search, names)), self._words)
+        counts = self._counts or any(map(_NAMED.search, names))
+        words = 1 if self._has_findings and names in (["name"], ["NAME"]) else self._words
+        self._visit_as(node.value, counts, words)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         name = node.target.id if isinstance(node.target, ast.Name) else ""

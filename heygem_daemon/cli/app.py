@@ -5,6 +5,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from heygem_daemon.cli import (
     config,
@@ -22,7 +23,9 @@ from heygem_daemon.cli import (
 )
 from heygem_daemon.cli.ending import errors_told
 from heygem_daemon.cli.job_flags import with_job_options
+from heygem_daemon.cli.output import ExitStatus, speaking
 from heygem_daemon.cli.setting_flags import with_settings, with_source
+from heygem_daemon.cli.usage_errors import find_language, usage_error
 from heygem_daemon.cli.version import version_line
 
 EPILOG = (
@@ -102,5 +105,16 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Characters that the terminal cannot encode are escaped, instead of ending the command.
         sys.stdout.reconfigure(errors="backslashreplace")
-    with errors_told():
-        app()
+    with speaking(find_language(sys.argv[1:])), errors_told():
+        sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the command of the command line, and return its exit status."""
+    try:
+        ended: object = app(standalone_mode=False)
+    except TyperException as error:
+        if (wrong := usage_error(error)) is None:
+            return ExitStatus.USAGE
+        raise wrong from None
+    return ended if isinstance(ended, int) else 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Annotated
 
-from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, say
+from heygem_daemon.cli.output import JSON_OPTION, own_language, print_json, print_table, say
 from heygem_daemon.config.doubts import find_doubts, find_empty_values
 from heygem_daemon.config.effect import effect_of
 from heygem_daemon.config.loading import (
@@ -43,7 +43,7 @@ def check(source: SettingsSource) -> None:
         raise
     doubts = _tell_doubts(source, settings)
     file = source.find_file() or "no configuration file"
-    say(f"The settings are {'possible' if doubts else 'right'} ({file}).")
+    say(f"The settings are possible ({file})." if doubts else f"The settings are right ({file}).")
 
 
 def _tell_doubts(source: SettingsSource, settings: Settings) -> bool:
@@ -121,11 +121,17 @@ def show(source: SettingsSource, as_json: Annotated[bool, JSON_OPTION] = False) 
             }
         )
         return
+    translate = own_language()
     print_table(
         f"Settings, from {source.find_file() or 'no file'}",
         ("setting", "value", "from", "a change applies"),
         (
-            (key, format_setting(getattr(settings, key)), origins[key], effect_of(field).value)
+            (
+                key,
+                format_setting(getattr(settings, key)),
+                origins[key].place or translate(origins[key].kind),
+                effect_of(field).value,
+            )
             for key, field in fields.items()
         ),
     )

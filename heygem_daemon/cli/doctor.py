@@ -166,7 +166,10 @@ def _table(section: Section, width: int, translate: Translator) -> Table:
     for columns in (len("pass"), NAME_WIDTH, rest - remedies, *([remedies] if wide else [])):
         table.add_column(width=columns, overflow="fold")
     for check in (translated(each, translate) for each in section.checks):
-        cells = [Text(check.verdict, style=STYLES[check.verdict]), Text(escape_line(check.name))]
+        cells = [
+            Text(translate(check.verdict), style=STYLES[check.verdict]),
+            Text(escape_line(check.name)),
+        ]
         detail = Text(escape_line(check.detail))
         remedy = Text(escape_line(check.remedy), style="italic")
         if wide:

@@ -27,6 +27,7 @@ def errors_told() -> Iterator[None]:
 
 def _end(status: ExitStatus, *messages: str) -> None:
     translate = own_language()
-    texts = " ".join(translate(each) for each in messages if each)
-    typer.echo(f"heygem-daemon: {texts}", err=True)
+    # A line for each of several mistakes; a remedy goes on where its reason ends.
+    texts = ["\n".join(map(translate, each.split("\n"))) for each in messages if each]
+    typer.echo(f"heygem-daemon: {translate.joint.join(texts)}", err=True)
     sys.exit(status)

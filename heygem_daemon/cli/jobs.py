@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from heygem_daemon.cli.liveness import require_answer
-from heygem_daemon.cli.output import JSON_OPTION, print_json, print_table, say, size
+from heygem_daemon.cli.output import JSON_OPTION, own_language, print_json, print_table, say, size
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import EnvironmentFault, SpoolUnavailable
 from heygem_daemon.spool import retention
@@ -48,12 +48,13 @@ def purge(
     if as_json:
         print_json({"dry_run": dry_run, "expired": [_expired_fields(each) for each in deleted]})
         return
+    translate = own_language()
     print_table(
         "Would be deleted" if dry_run else "Deleted",
         ("what", "path", "size", "finished"),
         (
             (
-                each.kind,
+                translate(each.kind),
                 printable(str(each.path)),
                 size(each.size_bytes),
                 _format_time(each.completed_at),
@@ -61,8 +62,12 @@ def purge(
             for each in deleted
         ),
     )
-    verb = "would be deleted" if dry_run else "deleted"
-    say(f"{len(deleted)} {verb}, {size(sum(each.size_bytes for each in deleted))}.")
+    total = size(sum(each.size_bytes for each in deleted))
+    say(
+        f"{len(deleted)} would be deleted, {total}."
+        if dry_run
+        else f"{len(deleted)} deleted, {total}."
+    )
 
 
 def _tell_fault(name: str, error: Exception) -> None:

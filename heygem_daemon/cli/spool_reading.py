@@ -24,7 +24,6 @@ MAX_SIDECARS = 200
 """How many sidecars of the inbox are read: a child process has to do it."""
 
 READY = "waits for a daemon"
-ALONE = "has no {} of the same name beside it"
 AMBIGUOUS = "has the name of other files; a daemon looks what they hold"
 MIXED = "has the name of another user's files, and is no pair with them"
 FOREIGN = "belongs to another user than the files of its name, and does not count"
@@ -175,12 +174,16 @@ def _others(pairing: Pairing, prefix: str) -> Iterator[InboxStatus]:
 
     for file in pairing.lone_files:
         partner = "video" if file.kind == "audio" else "audio"
-        yield entry(file, ALONE.format(partner), "partner")
+        yield entry(file, _alone(partner), "partner")
     for file in pairing.lone_sidecars:
-        yield entry(file, ALONE.format("audio and video"), "partner")
+        yield entry(file, _alone("audio and video"), "partner")
     for file in (each for group in pairing.ambiguous_groups for each in group):
         yield entry(file, AMBIGUOUS, None)
     for file in (each for group in pairing.mixed_groups for each in group):
         yield entry(file, MIXED, "attention")
     for file, _ in pairing.foreign_sidecars:
         yield entry(file, FOREIGN, "attention")
+
+
+def _alone(partner: str) -> str:
+    return f"has no {partner} of the same name beside it"

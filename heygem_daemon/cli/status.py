@@ -153,14 +153,14 @@ def _headline(view: SpoolView) -> str:
     if live is None:
         liveness = view.daemon.liveness
         condition = translate(_CONDITIONS[liveness.condition], spool=root)
-        return f"{condition} {translate(liveness.sentence)}"
+        return translate.joint.join((condition, translate(liveness.sentence)))
     up, state = duration(view.at - live.started), translate(live.state)
     sentences = [
         translate(f"heygem-daemon {live.version} on {live.spool}: {state}, up {up}."),
         translate(f"Waiting: {live.hold}") if live.hold else "",
         translate(f"No job starts: {live.rest}.") if live.rest else "",
     ]
-    return " ".join(filter(None, sentences))
+    return translate.joint.join(filter(None, sentences))
 
 
 _CONDITIONS: dict[DaemonCondition, str] = {
@@ -177,7 +177,7 @@ def _rows(journals: list[Journal], now: float) -> Iterator[tuple[str, str, str]]
         yield (
             printable(journal.name),
             journal.id,
-            f"{duration(now - (journal.completed_at or now))} ago",
+            _ago(journal.completed_at, now),
         )
 
 

@@ -80,7 +80,7 @@ def progress_text(job: JobStatus) -> str:
         parts.append(f"{roughly(job.left_seconds)} left")
     if job.fps:
         parts.append(f"{job.fps:.1f} fps")
-    return ", ".join([*parts, f"on {job.device}"])
+    return ", ".join([*parts, f"runs on {job.device}"])
 
 
 def _clause(sentence: str) -> str:

@@ -86,7 +86,7 @@ def _describe_manifest(manifest: SignedManifest | None) -> list[str]:
         return ["C2PA: not signed"]
     if manifest.state == "unread":
         return [f"C2PA: signed; to check it, {find_installation().add_extra('c2pa')}"]
-    when = f" at {manifest.signed_at}" if manifest.signed_at else ", without a time stamp"
+    when = f", signed at {manifest.signed_at}" if manifest.signed_at else ", without a time stamp"
     lines = [f"C2PA: signature {manifest.state}, by {manifest.signer or 'nobody'}{when}"]
     if manifest.actions:
         lines.append(f"C2PA: {', '.join(manifest.actions)}")

@@ -44,6 +44,7 @@ def list_weights(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = Fal
             {"folder": shipped_weights(), "checkpoints": settings.checkpoints, "weights": rows}
         )
         return
+    translate = own_language()
     print_table(
         f"Weights in {shipped_weights()} and {settings.checkpoints}",
         ("name", "engine", "size", "sha256", "state", "licence"),
@@ -53,7 +54,7 @@ def list_weights(settings: Settings, as_json: Annotated[bool, JSON_OPTION] = Fal
                 row["engine"],
                 size(int(str(row["size"]))),
                 str(row["sha256"])[:12],
-                row["state"],
+                translate(str(row["state"])),
                 row["licence"],
             )
             for row in rows

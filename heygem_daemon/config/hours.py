@@ -75,10 +75,11 @@ class ActiveHours:
         return total
 
     def describe(self, moment: float) -> str:
-        """Return a moment as 'Mon 22:00', with the time zone if one is set."""
-        local = datetime.fromtimestamp(moment, self.zone)
-        zone = f" {self.zone.key}" if self.zone else ""
-        return f"{DAYS[local.weekday()]} {local:%H:%M}{zone}"
+        """Return a moment as 'Mon 22:00 (Europe/Berlin)'; without a time zone of the settings, with
+        the short name of the machine's: 'Mon 22:00 (CET)'."""
+        local = datetime.fromtimestamp(moment, self.zone).astimezone(self.zone)
+        zone = self.zone.key if self.zone else local.tzname()
+        return f"{DAYS[local.weekday()]} {local:%H:%M} ({zone})"
 
     def _spans(self, begin: float, end: float) -> Iterator[tuple[float, float]]:
         """Yield begin and end of the windows from the day before ``begin`` until that of ``end``,

@@ -13,6 +13,10 @@ _PLAIN_MESSAGES = {
     "bool_type": "must be true or false, unquoted",
     "int_type": "must be a whole number, unquoted",
     "float_type": "must be a number, unquoted",
+    # Of an option or a variable, which is text.
+    "bool_parsing": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
 }
 
 

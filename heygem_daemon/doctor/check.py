@@ -63,4 +63,4 @@ def check_line(check: Check, translate: Translator) -> str:
     """Return a finding as one line, translated."""
     own = translated(check, translate)
     remedy = f" -> {own.remedy}" if own.remedy else ""
-    return f"{own.verdict} {own.name}: {own.detail}{remedy}"
+    return f"{translate(own.verdict)} {own.name}: {own.detail}{remedy}"

@@ -146,7 +146,7 @@ def nearest_existing(path: Path) -> Path:
 def _kind_check(place: str, storage: Storage) -> Check:
     name = f"{place} disk"
     mount = storage.mount
-    detail = f"{mount.type} at {mount.point}"
+    detail = f"{mount.type}, mounted at {mount.point}"
     disks = f" ({', '.join(storage.disks)})" if storage.disks else ""
     if storage.kind == "network":
         remedy = "Better let the machine that serves the share run the daemon on its own disk."

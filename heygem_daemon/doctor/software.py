@@ -14,7 +14,7 @@ from heygem_daemon.system.installation import Installation, as_sentence, find_in
 
 def python_check() -> Check:
     """Return which Python runs this."""
-    return passed("Python", f"{platform.python_version()} at {sys.executable}")
+    return passed("Python", f"{platform.python_version()}, run from {sys.executable}")
 
 
 def torchaudio_check(answer: LibraryAnswer | ProbeFailure) -> Check:

@@ -20,7 +20,8 @@ SHORT_LENGTH = 12
 """A template with fewer characters of its own fits a single clause alone."""
 
 _JOINED = re.compile(r"[;.:=,] ")
-_NUMBER = re.compile(r"[\d.,:]+", re.ASCII)
+_NUMBER = re.compile(r"[\d.,:]+(?: (?:s|min|h|%|B|KiB|MiB|GiB))?", re.ASCII)
+_NUMBERS = re.compile(rf"{_NUMBER.pattern}(?: {_NUMBER.pattern})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class TextTemplate:
     names: tuple[str, ...]
 
     fits_numbers_alone: bool = False
-    """Whether each value must be a number."""
+    """Whether each value must be a number, which may have a unit: 7, 9 s, 3 min 20 s."""
 
     @property
     def own_length(self) -> int:
@@ -65,7 +66,7 @@ class TextTemplate:
     def _may_hold(self, values: Mapping[str, str]) -> bool:
         """Return whether a template with so little of its own may have had these values."""
         if self.fits_numbers_alone:
-            return all(map(_NUMBER.fullmatch, values.values()))
+            return all(map(_NUMBERS.fullmatch, values.values()))
         if not self.parts[-1] and values[self.names[-1]].endswith("."):
             return False  # the full stop belongs to the text
         # The last of several values may be a text of its own: 'talk.toml, line 2: …'.

@@ -47,6 +47,11 @@ class Translator:
         self._templates = TemplateIndex(texts)
         self._translate = lru_cache(REMEMBERED)(self._translate_anew)
 
+    @property
+    def joint(self) -> str:
+        """What stands between two sentences."""
+        return "" if self.language == "zh" else " "
+
     def __call__(self, text: str, **values: object) -> str:
         """Return the translation of a text of the program. It may be finished already, with its
         values in it: these stay as they are. ``values`` take the places of their names."""

@@ -22,7 +22,7 @@ class KnownFormat:
     """A format that is not read."""
 
     name: str
-    """With its article, as the end of "x.mp4 is …"."""
+    """With its article, as the end of "it is …"."""
     remedy: str
     """What to do, as a sentence."""
 

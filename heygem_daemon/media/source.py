@@ -99,7 +99,9 @@ def require_unprotected(container: InputContainer, path: Path) -> None:
     if "mov" in container.format.name.split(","):
         with reading(path) as file:
             if is_protected(file):
-                raise BadInput(f"{path.name} is {PROTECTED.name}.", PROTECTED.remedy)
+                raise BadInput(
+                    f"{path.name} cannot be used: it is {PROTECTED.name}.", PROTECTED.remedy
+                )
 
 
 def free_closed_codecs() -> None:
@@ -213,7 +215,7 @@ def is_truncated(found: Fraction, announced: Fraction) -> bool:
 def _why_not_opened(path: Path, file: FileIO, error: Exception) -> tuple[str, str]:
     head = file.read(HEAD_BYTES)
     if (known := name_format(head)) is not None:
-        return f"{path.name} is {known.name}.", known.remedy
+        return f"{path.name} cannot be used: it is {known.name}.", known.remedy
     if head[4:8] == b"ftyp":
         reason = (
             f"{path.name} is an MP4 or MOV file without its index (moov): it is truncated, or "

@@ -20,8 +20,13 @@ class RunSummary:
     """Entries of the inbox that are not complete, or need a person."""
 
     def __str__(self) -> str:
-        text = f"{self.published} published, {self.failed} failed, {self.left} left waiting"
+        clauses = [
+            f"{self.published} published",
+            f"{self.failed} failed",
+            f"{self.left} left waiting",
+        ]
         if self.waiting_files:
             files = "file waits" if self.waiting_files == 1 else "files wait"
-            text += f", {self.waiting_files} {files} in the inbox"
+            clauses.append(f"{self.waiting_files} {files} in the inbox")
+        text = ", ".join(clauses)
         return f"{text}: {self.hold}" if self.hold else text

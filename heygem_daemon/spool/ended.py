@@ -40,7 +40,7 @@ def find_to_retry(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyR
         return [_last_of(layout, published[-1])]
     if (batch := batches.find_ended(name)) is not None:
         return [batch]
-    raise _unknown(name, "failed or published job")
+    raise _unknown(name)
 
 
 def _last_of(layout: SpoolLayout, record: JobRecord) -> JobRecord:
@@ -64,7 +64,7 @@ def find_to_remove(layout: SpoolLayout, batches: Batches, name: str) -> list[Any
     if (batch := batches.find_ended(name)) is not None:
         return [batch, *(each for each in found if each.journal.member is not None)]
     if not found:
-        raise _unknown(name, "published or failed job")
+        raise _unknown(name)
     return [*found]
 
 
@@ -196,8 +196,8 @@ def _check_inputs(layout: SpoolLayout, record: JobRecord, shared: SharedMedia) -
         )
 
 
-def _unknown(name: str, what: str) -> BadInput:
+def _unknown(name: str) -> BadInput:
     return BadInput(
-        f"There is no {what} of the name {printable(name)}.",
+        f"There is no failed or published job of the name {printable(name)}.",
         "The status command lists the names.",
     )

@@ -61,6 +61,8 @@ _FOLDER_KINDS: dict[str, Literal["inputs", "failed", "batch"]] = {
 
 _ROTATED_LOG = re.compile(r"heygem-daemon\.log\.(\d{4}-\d\d-\d\d)(?:\.\d{1,9})?", re.ASCII)
 
+ExpiredKind = Literal["result", "inputs", "failed", "batch", "log", "cache", "history"]
+
 
 @dataclass(frozen=True, slots=True)
 class ExpiredItem:
@@ -68,7 +70,7 @@ class ExpiredItem:
 
     path: Path
     """The path that is shown to people."""
-    kind: Literal["result", "inputs", "failed", "batch", "log", "cache", "history"]
+    kind: ExpiredKind
     completed_at: float
     """Seconds since the epoch; of a cache entry, its last use."""
     size_bytes: int

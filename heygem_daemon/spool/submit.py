@@ -177,10 +177,21 @@ def _check_kind(path: Path, kind: MediaKind, read_content: ReadContent) -> None:
         content = read_content(path)
         if content.sound if kind == "audio" else content.picture:
             return
-    extensions = sorted(AUDIO_EXTENSIONS if kind == "audio" else VIDEO_EXTENSIONS)
-    hint = f"The audio comes first, then the video. {kind.capitalize()}: {' '.join(extensions)}."
-    what = f"is {found}, not {kind}" if found else f"has no extension of a known {kind} format"
-    raise BadInput(f"{_shown(path)} {what}.", hint)
+    raise BadInput(f"{_shown(path)} {_wrong_kind(kind, found)}.", _hint(kind))
+
+
+def _wrong_kind(kind: MediaKind, found: MediaKind | None) -> str:
+    if kind == "audio":
+        return "is video, not audio" if found else "has no extension of a known audio format"
+    return "is audio, not video" if found else "has no extension of a known video format"
+
+
+def _hint(kind: MediaKind) -> str:
+    if kind == "audio":
+        known = " ".join(sorted(AUDIO_EXTENSIONS))
+        return f"The audio comes first, then the video. Audio: {known}."
+    known = " ".join(sorted(VIDEO_EXTENSIONS))
+    return f"The audio comes first, then the video. Video: {known}."
 
 
 def _unreadable(path: Path, error: OSError) -> BadInput:

@@ -75,7 +75,7 @@ def test_hours_are_those_of_the_time_zone() -> None:
     hours = parse_hours(["08:00-20:00"], "Asia/Shanghai")
     assert hours.closed_until(moment("2026-11-30 10:00", "Asia/Shanghai")) is None
     assert hours.closed_until(moment("2026-11-30 10:00", "America/New_York")) is not None
-    assert hours.describe(moment("2026-11-30 22:00")) == "Tue 05:00 Asia/Shanghai"
+    assert hours.describe(moment("2026-11-30 22:00")) == "Tue 05:00 (Asia/Shanghai)"
 
 
 def test_a_night_in_which_clocks_change_is_an_hour_shorter_or_longer() -> None:

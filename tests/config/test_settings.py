@@ -155,7 +155,7 @@ def test_a_wrong_value_is_one_line_with_file_key_and_remedy(
 
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEYGEM_CRF", "many")
-    assert error_message().startswith('HEYGEM_CRF: crf = "many": must be a valid integer')
+    assert error_message().startswith('HEYGEM_CRF: crf = "many": must be a whole number')
 
 
 def test_a_wrong_option_is_named() -> None:

@@ -9,7 +9,8 @@ from babel.messages.catalog import Catalog
 
 from heygem_daemon.language.catalogue import LOCALE, read_catalogue
 from tools import translations
-from tools.message_texts import find_texts, normalise, template_of
+from tools.message_texts import Finder, find_texts, normalise, template_of
+from tools.text_modules import MIXED_MODULES, MODULES, OTHER_MODULES
 
 PACKAGE = LOCALE.parent
 REASONS = ("BadInput", "TooLarge", "NoDecoder")
@@ -75,6 +76,20 @@ def _text(node: ast.expr) -> str:
     text = normalise(template_of(node)) if isinstance(node, ast.JoinedStr) else ""
     own = re.sub(r"\{\w+\}", "", text)
     return text if sum(map(str.isalpha, own)) > 3 else ""  # else it only joins two texts
+
+
+def test_every_module_is_known_as_one_with_texts_for_people_or_without() -> None:
+    """A new module with texts goes into a list: else its texts would stay English."""
+    known, unknown = read_catalogue("zh"), {}
+    known_modules = (*MODULES, *MIXED_MODULES, *OTHER_MODULES)
+    for file in sorted(PACKAGE.rglob("*.py")):
+        name = file.relative_to(PACKAGE).as_posix()
+        if not any(Path(name).match(pattern) for pattern in known_modules):
+            finder = Finder(is_listed=True)
+            finder.visit(ast.parse(file.read_text(encoding="utf-8")))
+            if missing := [text for text in finder.found if text not in known]:
+                unknown[name] = missing
+    assert unknown == {}
 
 
 def test_no_command_prints_past_its_language() -> None:

@@ -10,6 +10,7 @@ from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.language.catalogue import LOCALE, read_catalogue
 from heygem_daemon.language.listing import is_list
+from heygem_daemon.language.template import parse_template
 from heygem_daemon.language.translator import translator
 from heygem_daemon.page.renderer import PageRenderer
 from heygem_daemon.report.backlog import Backlog
@@ -23,6 +24,18 @@ from tools.message_texts import _name_of
 PLACE = re.compile(r"\{(\w+)\}")
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]*[A-Za-z]")
 LIST = "ben, chen and dora"
+KNOWN = {
+    "ben",
+    "chen",
+    "dora",
+    "heygem",
+    "srv",
+    "heygemsystemctl",
+    "enable",
+    "xGPU",
+    "GiBGPU",
+    "GiBCPU",
+}
 WAITS = "2 jobs go first"
 REAL_MEDIA = f"{unusable_reason('a.rm')}; it is left alone"
 
@@ -39,8 +52,9 @@ CODE = re.compile(
 
 NAMES = frozenset(
     """
-    AAC Audible Audio Blackmagic Boot CPU CUDA Container DRM DSD Debian ECC Flash GB GPU
-    GiB HEIC HEVC HTML Hz JPEG JSON LUFS Landlock Linux MIDI MIG MOV MP MPEG Matroska MiB
+    AAC ABI Apprise Audible Audio Blackmagic Boot CPU CUDA Container DRM DSD Debian ECC FFmpeg
+    Flash GB GPU
+    GiB HDR HEIC HEVC HTML HTTP Hz JPEG JSON LUFS Landlock Linux MIDI MIG MOV MP MPEG Matroska MiB
     Monkey's Musepack NTP NVDEC NVENC NVIDIA NVLink NVRM NVSwitch NaN PA PCM PDF PEM Photoshop
     PyAV PyTorch Python ProRes QuickTime RAR RED RealMedia Secure TOML Toolkit True UTF
     UUID VP Wav Lip WavPack Windows XL XML Xid ZIP Zip bfloat chrony cgi dmesg float gzip
@@ -50,7 +64,7 @@ NAMES = frozenset(
     non-free nvidia-driver Input
     chmod go-w chown umount mount modprobe rmmod sysctl timedatectl set-ntp true false git checkout
     weights add status doctor id top failed own left right largest render video utility landlock
-    resources limits stubs NFS nolock flock
+    http https seccomp apprise nvidia-ml-py resources limits stubs NFS nolock flock
     """.split()  # noqa: SIM905 - a list of them would fill a page
 ) | {*Settings.model_fields, *JobOptions.model_fields}
 """Names of products, formats and programs; keys and values; units."""
@@ -87,6 +101,38 @@ def test_finished_texts_hold_no_english_between_their_values(catalogue: dict[str
         if (words := english_in(own) - names) or " and " in own:
             wrong[own] = words
     assert wrong == {}
+
+
+VALUES = ("/srv/heygem", "CPU", "GPU 0 (NVIDIA H200)")
+DURATIONS = ("7", "9 s", "3 min 20 s", "2 h 5 min")
+NUMBERS = {
+    "amount", "chunks", "count", "duration", "fps", "index", "minutes", "now", "seconds", "size",
+    "time",
+}  # fmt: skip
+"""Places that hold a number or a duration, whatever the text."""
+KEYS = {"{most} or {last}", "{prefix}/bin/python -m pip install", "job {title}"}
+"""Texts that hold keys and commands alone, or are for the log."""
+
+
+def test_a_text_is_translated_whatever_its_values_are(catalogue: dict[str, str]) -> None:
+    """Few characters beside the values are too few to know a text by: 'on CPU' stayed English."""
+    chinese, untranslated = translator("zh"), {}
+    for english, translation in catalogue.items():
+        places = {place.split("_")[0] for place in PLACE.findall(english)}
+        if not places or english in KEYS or not re.search(r"[\u3400-\u9fff]", translation):
+            continue
+        holds_numbers = parse_template(english).fits_numbers_alone
+        assert not holds_numbers or places <= NUMBERS, english
+        for value in DURATIONS if holds_numbers else VALUES:
+            text = _with_value(english, value)
+            own = chinese(text)
+            if own == text or english_in(own.replace("CPU", "").replace("GPU", "")) - KNOWN:
+                untranslated[text] = own
+    assert untranslated == {}
+
+
+def _with_value(english: str, value: str) -> str:
+    return PLACE.sub(lambda place: LIST if is_list(place[1]) else value, english)
 
 
 def test_each_place_for_a_list_is_known() -> None:

@@ -83,7 +83,9 @@ def encrypted(make_video: MakeFile, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("probe", [probe_video, probe_audio])
 def test_copy_protection_is_named(encrypted: Path, probe: Callable[[Path], object]) -> None:
     """The decoder would find noise, and the reason would be damage."""
-    with pytest.raises(BadInput, match=r"film\.mp4 is protected against copying \(DRM\)"):
+    with pytest.raises(
+        BadInput, match=r"film\.mp4 cannot be used: it is protected against copying \(DRM\)"
+    ):
         probe(encrypted)
 
 

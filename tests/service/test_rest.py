@@ -35,7 +35,7 @@ def configure(harness: ServiceHarness) -> None:
     at(harness, "2026-11-30 21:00")
 
 
-LINE = "waits for the active hours, until Mon 22:00 Asia/Tokyo"
+LINE = "waits for the active hours, until Mon 22:00 (Asia/Tokyo)"
 
 
 def test_nothing_starts_before_the_hours_and_status_says_until_when(
@@ -106,7 +106,7 @@ def test_a_folder_has_hours_of_its_own(harness: ServiceHarness) -> None:
     harness.run_rounds(service, 30)
     assert (harness.spool.outbox / "always" / "talk.mp4").exists()
     assert sorted(each.reason or "" for each in harness.status().jobs) == [
-        "waits for the active hours of day, until Tue 08:00 Asia/Tokyo",
+        "waits for the active hours of day, until Tue 08:00 (Asia/Tokyo)",
         LINE,
     ]
     assert harness.logged("outside the active hours no job of day starts, until Tue 08:00") == 1
@@ -137,7 +137,7 @@ def test_a_wait_counts_only_while_its_folder_may_work(harness: ServiceHarness) -
     status, closed = harness.status(), "waits for the active hours of night, until Mon 22:00"
     assert status.backlog.pairs == {"hours": 9}
     assert {each.waits_for for each in status.inbox} == {"hours"}
-    assert status.inbox[0].reason == f"is complete and {closed} Asia/Tokyo"
+    assert status.inbox[0].reason == f"is complete and {closed} (Asia/Tokyo)"
     assert metrics(harness)['heygem_waiting{for="hours"}'] == 9
     assert waited() == 0
     set_wall(harness, "2020-11-30 22:10")
@@ -214,7 +214,7 @@ def test_the_summary_says_until_when_folders_rest(harness: ServiceHarness) -> No
     put(harness, "day", "d")
     harness.run_rounds(service, 20)
     status = harness.status()
-    rest = "waits for the active hours of day, until Tue 08:00 Asia/Tokyo"
+    rest = "waits for the active hours of day, until Tue 08:00 (Asia/Tokyo)"
     assert status.summary() == f"idle; {rest}; 4 pairs wait"
     assert (status.rest, status.rests_until, status.backlog.pairs) == (None, None, {"hours": 4})
 

@@ -206,9 +206,9 @@ def _find_members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterPr
     audios = [entry for entry in entries if entry.kind == "audio"]
     videos = [entry for entry in entries if entry.kind == "video"]
     if not (audios and videos):
-        missing = "audio" if videos else "video" if audios else "audio and no video"
+        missing = "no audio" if videos else "no video" if audios else "no audio and no video"
         return RosterProblem(
-            f"is a folder that holds no {missing}; it waits for that", is_incomplete=True
+            f"is a folder that holds {missing}; it waits for that", is_incomplete=True
         )
     if len(audios) == 1 and len(videos) > 1:
         found = [_MemberMedia(_stem(video), audios[0], video) for video in videos]
