@@ -39,11 +39,15 @@ def find_unit_doubts(settings: Settings, unit: Unit, opener: Unit | None = None)
 
     ``opener``: the unit METRICS_SOCKET; None: it is not loaded.
     """
+    return [*find_network_doubts(settings, unit, opener), *_folders(settings, unit)]
+
+
+def find_network_doubts(settings: Settings, unit: Unit, opener: Unit | None = None) -> list[str]:
+    """Return those of them that concern the network."""
     return [
         *_time_stamps(settings, unit),
         *_notifications(settings, unit),
         *_metrics(settings, unit, opener),
-        *_folders(settings, unit),
     ]
 
 

@@ -32,6 +32,7 @@ from heygem_daemon.doctor.driver import driver_check
 from heygem_daemon.doctor.folders import folder_checks, sandbox_checks
 from heygem_daemon.doctor.gpus import TypicalJob, gpu_checks
 from heygem_daemon.doctor.host import host_checks
+from heygem_daemon.doctor.network import network_checks
 from heygem_daemon.doctor.nvidia_presence import NvidiaPresence, detect_nvidia
 from heygem_daemon.doctor.signing import signing_checks
 from heygem_daemon.doctor.speed import measure_speeds
@@ -176,6 +177,7 @@ def _machine(inputs: DoctorInputs, began: clock.ClockReading) -> list[Check]:
         *host_checks(SpoolLayout(inputs.settings.spool).inbox, _memory_needed(inputs)),
         clock.clock_check(began, now, synchronized, inputs.last_status_at, doubt),
         _confinement(inputs),
+        *network_checks(inputs.settings),
     ]
 
 
