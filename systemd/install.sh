@@ -76,7 +76,7 @@ die() {
 # Run a command that changes something, or only print it.
 change() {
     if [[ -n $DRY ]]; then
-        printf 'would run: %s\n' "${*@Q}"
+        say "would run:$(printf ' %q' "$@")"
     else
         "$@"
     fi
@@ -137,13 +137,15 @@ require() {
 
 # Choose a Python that the service can use: the one that $PYTHON names, or the first of the usual.
 choose_python() {
-    local each problem=''
+    local each problem='' passed=''
     for each in ${PYTHON:-python3 /usr/bin/python3 python3.14 python3.13 python3.12 python3.11}; do
         problem=$(python_problem "$each")
         if [[ -z $problem ]]; then
             PYTHON=$each
+            [[ -z $passed || -n $DRY ]] || say "$each is used instead"
             return
         fi
+        passed=1
         [[ -n $DRY ]] || say "$problem"
     done
     die 'there is no Python 3.11 or newer that the service can use (Debian: apt install python3' \
@@ -286,10 +288,13 @@ install_release() {
     write_samba_file
     accepts_configuration "$release" || die "correct $CONFIG, then run this again"
     if [[ $before == "$release" && -z $CHANGED && -z $DRY ]] && is_active; then
+        prune
         say "$(basename "$release") is installed and runs; nothing to do"
+        return
     elif ! start; then
         systemctl --no-pager --lines=20 status "$UNIT" || true
-        [[ -d $before && $before != "$release" ]] || die 'the service does not start'
+        [[ -d $before && $before != "$release" ]] ||
+            die 'the service does not start; the lines above say why. Mend it, then run this again'
         activate "$before"
         start || die "neither this version nor the one before starts"
         die "this version does not start; $(basename "$before") runs again"
@@ -300,6 +305,18 @@ install_release() {
     fi
     prune
     say "$(basename "$release") ${WILL}installed; spool $SPOOL, configuration $CONFIG"
+    [[ -n $DRY || -d $before ]] || say_next
+}
+
+# Say what whoever installs it for the first time does next.
+say_next() {
+    cat <<TEXT
+next: put a sound and a video of the same name into $SPOOL/inbox; the result comes to $SPOOL/outbox
+      heygem-daemon status                       says what it does
+      runuser -u heygem -- heygem-daemon doctor  says what this machine lacks
+      journalctl -u heygem-daemon                has its log
+      systemctl reload heygem-daemon             follows a change of $CONFIG
+TEXT
 }
 
 rollback() {

@@ -56,9 +56,9 @@ def test_a_dry_run_names_every_step_and_does_none(tmp_path: Path) -> None:
         "would write: /etc/tmpfiles.d/heygem-daemon.conf\n",
         "would write: /etc/heygem-daemon/config.toml",
         "would write: /etc/systemd/system/heygem-daemon.service.d/spool.conf\n",
-        f"'install' '-d' '-o' 'heygem' '-g' 'heygem' '-m' '2755' '{spool}'",
+        f"would run: install -d -o heygem -g heygem -m 2755 {spool}\n",
         "/usr/local/bin/heygem-daemon",
-        "'enable' 'heygem-daemon.service'",
+        "enable heygem-daemon.service",
         "would be installed",
     ):
         assert step in done.stdout
@@ -68,7 +68,7 @@ def test_a_dry_run_names_every_step_and_does_none(tmp_path: Path) -> None:
 def test_a_dry_run_with_a_gpu_has_its_drop_in(tmp_path: Path) -> None:
     done = install("--dry-run", "--gpu", python=usable_python(tmp_path))
     assert "heygem-daemon.service.d/heygem-daemon-gpu.conf" in done.stdout
-    assert "'--service' '--cuda'" in done.stdout
+    assert "--service --cuda" in done.stdout
 
 
 @pytest.mark.parametrize(

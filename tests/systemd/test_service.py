@@ -76,6 +76,7 @@ def test_it_is_installed_enabled_and_ready(installed: str, service: ServiceUnder
     assert service.shows("User") == "heygem"
     assert service.box.run("stat", "-c", "%U %a", f"{SPOOL}/inbox").split()[0] == "heygem"
     assert "is installed" in installed
+    assert f"next: put a sound and a video of the same name into {SPOOL}/inbox" in installed
     assert "include = /etc/samba/heygem-daemon.conf" in installed
     assert service.box.run("cat", "/etc/samba/smb.conf") == "[global]\n"
     assert f"path = {SPOOL}/outbox" in service.box.run("cat", "/etc/samba/heygem-daemon.conf")
@@ -210,6 +211,25 @@ def test_a_start_with_it_fails_once_and_says_why(service: ServiceUnderTest) -> N
     assert service.shows("ActiveState") == "failed"
     service.configure(scan_seconds="0.2", crf="18")
     service.systemctl("start")
+
+
+def test_a_missing_drop_in_is_named_and_the_command_that_is_shown_mends_it(
+    service: ServiceUnderTest,
+) -> None:
+    service.box.shell(f"rm /etc/systemd/system/{UNIT}.d/spool.conf; systemctl daemon-reload")
+    (warning,) = (each for each in warnings(service.box) if each.startswith("warning: spool: "))
+    assert "ProtectSystem= lets the service only read there" in warning
+    earlier = len(service.journal())
+    service.systemctl("restart")
+    held = "a drop-in mends it: [Service] ReadWritePaths=-/srv/heygem"
+    service.wait(lambda: held in service.shows("StatusText"), "the status does not say it")
+    said = service.journal()[earlier:]
+    assert "mounted read-only" not in said
+    assert service.shows("ActiveState") == "active"
+    (remedy,) = re.findall(r"fail sandbox: .* -> Run as root: (.*)", said)
+    assert warning.endswith(f"run as root: {remedy}")
+    service.box.shell(remedy)
+    service.wait(lambda: "idle" in service.shows("StatusText"), "the remedy does not mend it")
 
 
 def test_a_killed_worker_costs_no_job(service: ServiceUnderTest) -> None:
