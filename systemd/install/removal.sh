@@ -7,7 +7,8 @@
 readonly SUGGESTED_DROPINS=(spool.conf network.conf log-folder.conf on-published-folders.conf port.conf)
 
 uninstall() {
-    local spool file
+    [[ -e $RECORD || -e $APP || -n $PURGE ]] || die 'nothing is installed here'
+    local spool file kept=()
     spool=$(setting spool)
     spool=${spool:-$STATE/spool}
     note_drop_ins
@@ -33,7 +34,10 @@ uninstall() {
     if [[ -n $PURGE ]]; then
         purge "$spool"
     else
-        note "these stay: $spool, ${CONFIG%/*}, $STATE, $LOGS and the user heygem (--uninstall --purge removes them)"
+        for file in "$spool" "${CONFIG%/*}" "$STATE" "$LOGS"; do
+            [[ ! -e $file ]] || kept+=("$file,")
+        done
+        note "these stay: ${kept[*]} and the user heygem (--uninstall --purge removes them)"
     fi
     say "heygem-daemon ${WILL}removed"
 }

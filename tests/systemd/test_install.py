@@ -184,6 +184,12 @@ def test_an_uninstallation_names_the_drop_ins_that_it_leaves(tmp_path: Path) -> 
     assert list(drop_ins.iterdir()) == []
 
 
+@pytest.mark.skipif(Path("/opt/heygem-daemon").exists(), reason="the service is installed here")
+def test_where_nothing_is_installed_nothing_is_removed() -> None:
+    done = install("--dry-run", "--uninstall")
+    assert (done.returncode, done.stdout) == (1, "install.sh: nothing is installed here\n")
+
+
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed here")
 def test_shellcheck_finds_nothing() -> None:
     done = subprocess.run(
