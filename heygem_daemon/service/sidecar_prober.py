@@ -10,17 +10,13 @@ from heygem_daemon.service.probe_queue import KeptAnswers, ProbeQueue, ProbeTurn
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.sidecar_reader import Request, SidecarReader
 from heygem_daemon.service.turns import FairnessKey
-from heygem_daemon.spool.sidecars import COMMAND, blamed
+from heygem_daemon.spool.sidecars import ATTEMPTS, COMMAND, blamed
 
 MAX_FILES = 50
 """How many files of one owner a child reads before another owner's turn."""
 
 MAX_SECONDS = 20.0
 """How long a child may take for these. It takes a fraction of a second."""
-
-ATTEMPTS = 3
-"""How often a sidecar may be at fault for a child that does not end in time: on a busy machine no
-file is. After the first time it is read alone."""
 
 MAX_CHILDREN = 2
 """How many children there are at once, each for the sidecars of one owner. One of them is kept for

@@ -25,6 +25,10 @@ FILE_GONE_STATUS = 1
 MAX_SECONDS = 10.0
 """How long ``read_now`` waits for a child. It takes a fifth of a second."""
 
+ATTEMPTS = 3
+"""How often a sidecar may be at fault for a child that does not end in time: on a busy machine no
+file is. After the first time it is read alone."""
+
 SidecarAnswers = Mapping[str, SidecarAnswer]
 """Answers for the sidecars of a pair or of a folder, by file name."""
 
@@ -69,10 +73,23 @@ def read_now(files: Sequence[Path], command: Sequence[str] = COMMAND) -> dict[st
         waiting = waiting[len(found) :]
         if waiting:
             unanswered = waiting.pop(0)
-            if status != FILE_GONE_STATUS:
+            if status is None:
+                status, found = _read_alone(unanswered, command)
+                answers |= dict(zip([unanswered.name], found, strict=False))
+            if unanswered.name not in answers and status != FILE_GONE_STATUS:
                 with suppress(FileNotFoundError):
                     answers[unanswered.name] = blamed(unanswered)
     return answers
+
+
+def _read_alone(file: Path, command: Sequence[str]) -> tuple[int | None, list[SidecarAnswer]]:
+    """Read a file again at which a child had no time, as often as it may be at fault. Return what
+    ``_run`` does."""
+    for _ in range(ATTEMPTS - 1):
+        status, found = _run(command_for([file], command))
+        if status is not None:
+            break
+    return status, found
 
 
 def is_version(file: Path, version: FileVersion) -> bool:
@@ -97,10 +114,11 @@ def combine(answers: Sequence[SidecarAnswer], hot_folder: HotFolder = PLAIN) -> 
     return {"options": hot_folder.options(options)}
 
 
-def _run(command: Sequence[str]) -> tuple[int, list[SidecarAnswer]]:
-    """Return the child's exit status, -1 where it did not end in time, and its answers."""
+def _run(command: Sequence[str]) -> tuple[int | None, list[SidecarAnswer]]:
+    """Return the child's exit status, None where it did not end in time, and its answers."""
+    status: int | None = None
     with tempfile.TemporaryFile() as output:  # a pipe would fill up
-        try:
+        with suppress(subprocess.TimeoutExpired):
             status = subprocess.run(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -109,7 +127,5 @@ def _run(command: Sequence[str]) -> tuple[int, list[SidecarAnswer]]:
                 timeout=MAX_SECONDS,
                 check=False,
             ).returncode
-        except subprocess.TimeoutExpired:
-            status = -1
         output.seek(0)
         return status, parse_answers(output.read())

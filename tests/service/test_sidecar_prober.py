@@ -15,12 +15,12 @@ from heygem_daemon.service.probe_queue import MAX_KEPT, KeptAnswers
 from heygem_daemon.service.prober import Prober
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.sidecar_prober import (
-    ATTEMPTS,
     MAX_FILES,
     MAX_IDLE_SECONDS,
     MAX_SECONDS,
     SidecarProber,
 )
+from heygem_daemon.spool.sidecars import ATTEMPTS
 from tests.fakes.clock import FakeClock
 from tests.fakes.service import ServiceHarness
 

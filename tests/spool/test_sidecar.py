@@ -2,9 +2,11 @@
 
 import itertools
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
 from heygem_daemon.spool.pairing import pair_files
-from heygem_daemon.spool.sidecars import read_now
+from heygem_daemon.spool.sidecars import ATTEMPTS, read_now
 from heygem_daemon.spool.spool import Spool
 
 Drop = Callable[..., None]
@@ -138,6 +140,31 @@ def test_a_sidecar_on_which_the_reader_ends_is_refused_alone(tmp_path: Path) -> 
     assert [answers[name].options.crf for name in ("a.toml", "c.toml")] == [30, 30]
     assert answers["b.toml"].refusal.startswith("b.toml is no sidecar: reading it crashed")
     assert "gone.toml" not in answers
+
+
+@pytest.mark.parametrize("times", [1, ATTEMPTS - 1, ATTEMPTS])
+def test_a_sidecar_whose_reader_had_no_time_is_read_again_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    files = [tmp_path / f"{name}.toml" for name in "abc"]
+    for file in files:
+        file.write_text("crf = 30")
+    run, at_once = subprocess.run, []
+
+    def busy(command: list[str], **options: Any) -> object:
+        names = [name for name in command if name.endswith(".toml")][1::2]
+        at_once.append(names)
+        if names[0] == "a.toml" and len(at_once) <= times:
+            raise subprocess.TimeoutExpired(command, options["timeout"])
+        return run(command, **options)
+
+    monkeypatch.setattr("heygem_daemon.spool.sidecars.subprocess.run", busy)
+    answers = read_now(files)
+    assert [answers[name].options.crf for name in ("b.toml", "c.toml")] == [30, 30]
+    refusal = answers["a.toml"].refusal
+    assert refusal.startswith("a.toml is no sidecar") if times == ATTEMPTS else not refusal
+    alone = [["a.toml"]] * min(times, ATTEMPTS - 1)
+    assert at_once == [["a.toml", "b.toml", "c.toml"], *alone, ["b.toml", "c.toml"]]
 
 
 def test_a_taken_name_renames_all_files_of_a_pair(spool: Spool, drop: Drop) -> None:
