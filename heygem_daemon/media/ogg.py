@@ -82,7 +82,8 @@ def read_ogg_layout(path: Path, step: Callable[[], None] = lambda: None) -> OggL
             if is_first and not in_headers and len(begins) < MAX_LINKS:
                 begins.append(start)
             in_headers = is_first
-    links = tuple(zip(begins, [*begins[1:], size], strict=True)) or ((0, size),)
+    ends = [*begins[1:], size]  # one more than ``begins`` where no page begins a stream
+    links = tuple(zip(begins, ends, strict=False)) or ((0, size),)
     return OggLayout(links, is_ended=bool(flags & ENDS) and end <= size)
 
 

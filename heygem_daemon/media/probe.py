@@ -1,6 +1,7 @@
 """Probe a media file: what it is, and whether it is complete.
 
-Also a program, so that a file that hangs or crashes the decoder does not harm the daemon.
+Also a program, so that a file that hangs or crashes the decoder does not harm the daemon; the
+daemon starts ``media.first_look``, which does the same.
 """
 
 import sys
@@ -24,20 +25,16 @@ from heygem_daemon.media.info import (
     first_frame,
     moving_pictures,
 )
+from heygem_daemon.media.probe_order import USAGE, ProbeOrder
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
 from heygem_daemon.media.sound_warnings import sound_warnings
 from heygem_daemon.media.source import (
     open_media,
 )
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.system.confinement import Permissions, confine_process, forbid_writing
-from heygem_daemon.system.memory_limit import limit_data
-from heygem_daemon.system.units import GIB
 
 PICTURES_TO_READ, PIXELS_TO_READ = 300, 300_000_000
 """How much of an animation is decoded to examine it: seconds of work."""
-MEMORY_BYTES = 4 * GIB
-"""Main memory that the program may take for a file."""
 
 __all__ = ["AudioInfo", "VideoInfo", "probe_audio", "probe_video", "require_both_ends"]
 
@@ -101,27 +98,24 @@ def main(arguments: list[str]) -> int:
     refused with the reason.
     Returns 1 if it is not complete, 2 for wrong usage.
     """
-    guard = NO_LIMITS
-    if len(arguments) > 1 and arguments[0] == "--limits":
-        guard, arguments = MediaGuard(MediaLimits.from_json(arguments[1])), arguments[2:]
-        limit_data(MEMORY_BYTES)
-    confine = arguments[:1] == ["--confine"]
-    arguments = arguments[confine:]
-    if len(arguments) != 2 or arguments[1] not in ("audio", "video"):
-        sys.stdout.write(
-            "usage: python -m heygem_daemon.media.probe [--limits JSON] [--confine] FILE "
-            "audio|video\n"
-        )
+    order = ProbeOrder.parse(arguments)
+    if order is None:
+        sys.stdout.write(f"usage: python -m heygem_daemon.media.probe {USAGE}")
         return 2
-    if confine:
-        confine_process(Permissions(files=(Path(arguments[0]),)))
-        forbid_writing()
-    path = Path(arguments[0])
+    order.prepare()
+    return examine(order)
+
+
+def examine(order: ProbeOrder) -> int:
+    """Examine a file, in a process that is prepared for it. Prints and returns what ``main``
+    does."""
+    limits, path = order.limits, order.path
+    guard = MediaGuard(MediaLimits.from_json(limits)) if limits else NO_LIMITS
     try:
         content = read_content(path)
         sys.stdout.write(f"{content.to_json()}\n")
         sys.stdout.flush()
-        sys.stdout.write(f"{_examine(path, content, arguments[1], guard)}\n")
+        sys.stdout.write(f"{_examine(path, content, order.kind, guard)}\n")
     except (TooLarge, NoDecoder) as error:
         sys.stdout.write(f"{error}\n")
         return 0

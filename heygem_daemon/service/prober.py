@@ -20,7 +20,7 @@ from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.turns import FairnessKey
 from heygem_daemon.spool.formats import media_kind
 
-COMMAND: tuple[str, ...] = (sys.executable, "-m", "heygem_daemon.media.probe")
+COMMAND: tuple[str, ...] = (sys.executable, "-m", "heygem_daemon.media.first_look")
 """The child's command, to which a file and its kind are added. Exit status 0 means that the file
 looks complete."""
 CONFINE = "--confine"
@@ -30,6 +30,10 @@ MAX_CHILDREN = 3
 """How many children run at once. One of them is kept for an owner who has none."""
 
 MAX_PROBE_SECONDS = 60.0
+ATTEMPTS = 3
+"""How often a file may be at fault for a child that does not end in time: on a busy machine, or a
+slow disk, no file is."""
+
 MAX_LINE_BYTES = 4096
 MAX_KEPT_CONTENTS = 1000
 """How many contents are kept until they are taken. Beyond that the oldest are dropped."""
@@ -48,6 +52,7 @@ class _Child:
     process: "subprocess.Popen[bytes]"
     key: FairnessKey
     started: float
+    """Monotonic time."""
 
 
 class Prober:
@@ -79,11 +84,13 @@ class Prober:
         self._children: dict[FileVersion, _Child] = {}
         self._answers: KeptAnswers[FileVersion, bool] = KeptAnswers()
         self._contents: dict[FileVersion, MediaContent] = {}
+        self._timed_out: dict[FileVersion, int] = {}
+        """How many children had no time for a file that has no answer yet."""
         self._starts = ChildStarts()
 
     def __call__(self, path: Path) -> bool | None:
-        """Return whether ``path`` looks complete; False where its reader crashes or hangs, None
-        where the answer is not known yet."""
+        """Return whether ``path`` looks complete; False where its reader crashes, or hangs each
+        time; None where the answer is not known yet."""
         self._collect()
         try:
             status = path.lstat()
@@ -167,19 +174,36 @@ class Prober:
 
     def _collect(self) -> None:
         """Collect the answers of all children that have ended, even those that nobody requests any
-        more: they must not block a place. Kills children that hang, and counts them as no."""
+        more: they must not block a place. Kills children that hang."""
         now = self._clock.monotonic()
         for version, child in list(self._children.items()):
             status = child.process.poll()
             if status is None and now - child.started > MAX_PROBE_SECONDS:
-                child.process.kill()
-                status = child.process.wait()
-            if status is not None:
-                del self._children[version]
-                self._answers.put(version, child.key.owner, status == 0)
-                self._contents[version] = MediaContent.from_json(_first_line(child.process))
-        while len(self._contents) > MAX_KEPT_CONTENTS:
-            del self._contents[next(iter(self._contents))]
+                self._give_up(version, child)
+            elif status is not None:
+                self._take(version, child, _first_line(child.process), complete=status == 0)
+        for kept in (self._contents, self._timed_out):
+            while len(kept) > MAX_KEPT_CONTENTS:
+                del kept[next(iter(kept))]
+
+    def _give_up(self, version: FileVersion, child: _Child) -> None:
+        """Kill a child that had no time. After the last attempt its file is at fault; before, it is
+        examined again when it is asked for."""
+        child.process.kill()
+        child.process.wait()
+        line = _first_line(child.process)
+        self._timed_out[version] = self._timed_out.get(version, 0) + 1
+        if self._timed_out[version] < ATTEMPTS:
+            del self._children[version]
+        else:
+            self._take(version, child, line, complete=False)
+
+    def _take(self, version: FileVersion, child: _Child, line: bytes, *, complete: bool) -> None:
+        """Keep the answer of a child that has ended. ``line``: the first one that it printed."""
+        del self._children[version]
+        self._timed_out.pop(version, None)
+        self._answers.put(version, child.key.owner, complete)
+        self._contents[version] = MediaContent.from_json(line)
 
 
 def _version(path: Path, status: os.stat_result) -> FileVersion:
