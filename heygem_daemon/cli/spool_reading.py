@@ -1,13 +1,15 @@
 """Reads from the spool itself what waits there, for ``status`` where no daemon reports it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from heygem_daemon import __version__
 from heygem_daemon.report.backlog import Backlog, WaitFor
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status, Unlisted
-from heygem_daemon.report.status_file import shorten
+from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.status_file import shorten, shorten_inbox
+from heygem_daemon.report.unlisted import Unlisted
+from heygem_daemon.report.waiting import WaitingEntry, by_turn, rests, waiting_in_order
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import is_file, is_folder
 from heygem_daemon.spool.inbox import FileEntry, scan
@@ -39,19 +41,20 @@ def read_spool(
     Raises SpoolUnavailable, OSError.
     """
     known = {job.id: job for job in last.jobs} if last else {}
+    order = _LastOrder.of(last)
     claimed = sorted(_claimed_jobs(spool), key=_turn)
     batches = spool.batches.unfinished(lambda _folder, _error: None)
     inboxes = [_read_inbox(spool, name, hot_folders) for name in ("", *hot_folders)]
     pairs = sorted((pair for inbox in inboxes for pair in inbox.pairs), key=lambda pair: pair[:2])
     folders = [each for inbox in inboxes for each in inbox.folders]
-    found = [status for *_, status in pairs] + folders
-    found += [each for inbox in inboxes for each in inbox.others]
+    ready = [order.told(each) for each in [*(status for *_, status in pairs), *folders]]
+    others = [each for inbox in inboxes for each in inbox.others]
     members = sum(len(spool.batches.pending_jobs(batch)) for batch in batches)
     files: Counter[WaitFor] = Counter(
-        each.waits_for for each in found if each.waits_for not in (None, "turn")
+        each.waits_for for each in others if each.waits_for is not None
     )
-    jobs, more_jobs = shorten([_job_status(job, known.get(job.id)) for job in claimed])
-    inbox, more_inbox = shorten(found)
+    jobs, more_jobs = shorten([_job_status(job, known.get(job.id), order) for job in claimed])
+    inbox, unlisted = _list_inbox(ready, others)
     return Status(
         version=__version__,
         pid=0,
@@ -62,9 +65,9 @@ def read_spool(
         engine="",
         device="",
         jobs=jobs,
-        batches=tuple(_batch_status(spool, batch) for batch in batches),
+        batches=tuple(_batch_status(spool, batch, order) for batch in batches),
         inbox=inbox,
-        unlisted=Unlisted(jobs=more_jobs, inbox=more_inbox),
+        unlisted=unlisted.model_copy(update={"jobs": more_jobs}),
         backlog=Backlog(
             pairs={"turn": len(claimed) + members + len(pairs)},
             folders=len(folders),
@@ -83,11 +86,56 @@ def _claimed_jobs(spool: Spool) -> Iterator[Job]:
             yield job_from_journal(folder, journal)
 
 
+def _list_inbox(
+    ready: Sequence[InboxStatus], others: Sequence[InboxStatus]
+) -> tuple[tuple[InboxStatus, ...], Unlisted]:
+    """Return the entries of the inbox that are listed, as a daemon lists them, and the count of the
+    rest. ``ready``: those that are complete."""
+    urgent = (each for each in others if each.waits_for == "attention")
+    rest = (each for each in others if each.waits_for != "attention")
+    listed = shorten_inbox(urgent, rest, sorted(ready, key=by_turn))
+    left_out = Counter(each.waits_for for each in [*ready, *others])
+    left_out.subtract(each.waits_for for each in listed)
+    return listed, Unlisted().with_inbox(left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class _LastOrder:
+    """The order in which things go, as the last daemon said: nobody else knows whose turn it is.
+    Its keys are ids, and the names of what was in the inbox."""
+
+    turns: Mapping[str, int]
+    resting: frozenset[str]
+    """What waited for the active hours."""
+
+    @classmethod
+    def of(cls, last: Status | None) -> "_LastOrder":
+        """Return the order in a status; None: there is none."""
+        if last is None:
+            return cls({}, frozenset())
+        waiting = [each.entry for each in waiting_in_order(last)]
+        turns = {_key(each): number for number, each in enumerate(waiting)}
+        # What ran when it ended goes on first.
+        turns |= {each.id: -1 for each in last.jobs if each.state == "running"}
+        return cls(turns, frozenset(_key(each) for each in waiting if rests(each)))
+
+    def told(self, entry: InboxStatus) -> InboxStatus:
+        """Return a complete entry of the inbox with its turn."""
+        update: dict[str, object] = {"turn": self.turns.get(entry.name)}
+        if entry.name in self.resting:
+            update["waits_for"] = "hours"
+        return entry.model_copy(update=update)
+
+
+def _key(entry: WaitingEntry) -> str:
+    return entry.name if isinstance(entry, InboxStatus) else entry.id
+
+
 def _turn(job: Job) -> tuple[int, float, str]:
     return -job.journal.options.priority, job.journal.claimed_at, job.id
 
 
-def _job_status(job: Job, known: JobStatus | None) -> JobStatus:
+def _job_status(job: Job, known: JobStatus | None, order: _LastOrder) -> JobStatus:
     """Return what is known of a claimed job. ``known``: what the last daemon said of it."""
     chunks = count_chunks(job.workspace)
     total = f" of {known.chunks}" if known is not None and known.chunks else ""
@@ -101,10 +149,12 @@ def _job_status(job: Job, known: JobStatus | None) -> JobStatus:
         chunks=known.chunks if known is not None else 0,
         left_seconds=left,
         reason=f"{chunks}{total} chunks are finished" if chunks else "not begun",
+        turn=order.turns.get(job.id),
+        rests=job.id in order.resting,
     )
 
 
-def _batch_status(spool: Spool, batch: Batch) -> BatchStatus:
+def _batch_status(spool: Spool, batch: Batch, order: _LastOrder) -> BatchStatus:
     ended = spool.batches.final_journals(batch).values()
     published = sum(journal.outcome == "published" for journal in ended)
     return BatchStatus(
@@ -115,6 +165,8 @@ def _batch_status(spool: Spool, batch: Batch) -> BatchStatus:
         published=published,
         failed=len(ended) - published,
         waits="a daemon",
+        turn=order.turns.get(batch.id),
+        rests=batch.id in order.resting,
     )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from heygem_daemon.cli.output import own_language, print_table, say, size, time_of_day
 from heygem_daemon.durations import roughly
+from heygem_daemon.page.inbox_lines import inbox_lines
 from heygem_daemon.report.backlog import CLAIMABLE
 from heygem_daemon.report.status import DeviceStatus, InboxStatus, JobStatus, Status
-from heygem_daemon.spool.names import pair_key
+from heygem_daemon.report.waiting import waiting_in_order
 
 JobRow = tuple[object, ...]
 """Place, name, id, state, attempt, progress."""
@@ -21,9 +22,9 @@ def print_tables(status: Status) -> None:
     )
     _print_more(status.unlisted.batches)
     print_table("Jobs", ("", "name", "id", "state", "attempt", "progress"), job_rows(status))
-    _print_more(status.unlisted.jobs)
+    _print_more(status.unlisted.jobs + status.unlisted.ready)
     print_table("Inbox", ("file", "waits"), inbox_rows(status.inbox))
-    _print_more(status.unlisted.inbox)
+    _print_more(status.unlisted.inbox - status.unlisted.ready)
     print_table(
         "Devices",
         ("device", "job", "free", "of", "use", "temp", "power", "worker memory", "UUID", ""),
@@ -94,27 +95,25 @@ def _clause(sentence: str) -> str:
 def job_rows(status: Status) -> Iterator[JobRow]:
     """Yield a row for each pair that is complete: those that run, then those that wait with their
     place, claimed or in the inbox."""
-    place = 0
     for job in status.jobs:
-        place += job.state != "running"
-        where = "" if job.state == "running" else place
-        state = own_language()(job.state)
-        yield where, job.name, job.id, state, job.attempt or "", progress_text(job)
-    place += status.unlisted.jobs
-    for entry in status.inbox:
-        if entry.waits_for in CLAIMABLE:
-            place += 1
+        if job.state == "running":
+            yield "", job.name, *_job_row(job)
+    for waiting in waiting_in_order(status):
+        entry, place = waiting.entry, waiting.place or ""
+        if isinstance(entry, JobStatus):
+            yield place, entry.name, *_job_row(entry)
+        elif isinstance(entry, InboxStatus):
             yield place, entry.name, "", "in the inbox", "", entry.reason
+        elif waiting.place:
+            yield place, f"{entry.name}/", entry.id, own_language()("queued"), "", entry.progress
+
+
+def _job_row(job: JobStatus) -> tuple[object, ...]:
+    return job.id, own_language()(job.state), job.attempt or "", progress_text(job)
 
 
 def inbox_rows(entries: Sequence[InboxStatus]) -> Iterator[tuple[str, str]]:
-    """Yield a row for each name in the inbox that is not complete or needs a person. Files of one
-    pair that are still arriving are one row."""
-    pairs: dict[object, list[InboxStatus]] = {}
-    for number, entry in enumerate(entries):
-        if entry.waits_for not in CLAIMABLE:
-            is_arriving = entry.waits_for == "upload"
-            pairs.setdefault(pair_key(entry.name) if is_arriving else number, []).append(entry)
-    for group in pairs.values():
-        reasons = dict.fromkeys(entry.reason for entry in group)
-        yield ", ".join(entry.name for entry in group), "; ".join(reasons)
+    """Yield a row for what in the inbox is not complete or needs a person. Files that belong
+    together are one row."""
+    for line in inbox_lines(each for each in entries if each.waits_for not in CLAIMABLE):
+        yield line.name, "; ".join(line.reasons)

@@ -14,7 +14,7 @@ from heygem_daemon.language.translator import LanguageSetting, Translator, in_ea
 from heygem_daemon.page.bilingual import BilingualTexts
 from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.forms import local_time
-from heygem_daemon.page.view import PageView, build_view, others_first, remedy_of
+from heygem_daemon.page.view import PageView, build_view, others_first
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import JobStatus, Status
 from heygem_daemon.spool.layout import PAGE_NAMES
@@ -66,7 +66,6 @@ class PageRenderer:
             local_time=local_time,
             others_first=others_first,
             reload_milliseconds=RELOAD_MILLISECONDS,
-            remedy_of=remedy_of,
             roughly=roughly,
             shown_videos=SHOWN_VIDEOS,
             since=Markup("<b></b>"),
@@ -85,12 +84,9 @@ class PageRenderer:
         """Return the page. It shows ``language`` first, or with "both" that of the browser.
         ``marks``: what stands in place of its time; None: the time itself."""
         headline = self._texts.both(STATES[status.state])
-        more = status.unlisted.jobs + status.unlisted.inbox
         view = _marked(build_view(status, standpoint), marks)
         stamp = marks[1] if marks else status.written
-        return self._html.render(
-            view=view, headline=headline, more=more, language=language, stamp=stamp
-        )
+        return self._html.render(view=view, headline=headline, language=language, stamp=stamp)
 
     def text(
         self,

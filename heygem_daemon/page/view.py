@@ -11,16 +11,10 @@ from heygem_daemon.page.ended import (
     find_results,
 )
 from heygem_daemon.page.forms import local_time
-from heygem_daemon.report.backlog import CLAIMABLE, WaitFor
-from heygem_daemon.report.status import InboxStatus, JobStatus, Status
-from heygem_daemon.spool.names import fold
-
-REMEDIES: dict[WaitFor, str] = {
-    "upload": "Nothing to do: it starts as soon as it is copied completely.",
-    "partner": "Drop the other file with the same name: one sound and one video make a pair.",
-    "attention": "Drop what is missing, or rename, replace or delete it in the inbox.",
-}
-"""What a person can do about an entry of the inbox."""
+from heygem_daemon.page.inbox_lines import InboxLine, inbox_lines
+from heygem_daemon.report.backlog import WaitFor
+from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.waiting import PlacedEntry, waiting_in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +22,9 @@ class QueueEntry:
     """Something complete that waits for its turn."""
 
     name: str
+    place: int | None
+    """Its place, counted from 1; None: others go before it, or it is under way."""
+
     reason: str
     """Why it waits; empty: for its turn alone."""
 
@@ -50,11 +47,25 @@ class PageView:
     queue: tuple[QueueEntry, ...]
     """What is complete and waits, the next one first."""
 
-    arriving: tuple[InboxStatus, ...]
-    """What is not complete yet, or waits for the other file of its pair."""
+    queue_more: int
+    """How many more there are."""
 
-    attention: tuple[InboxStatus, ...]
-    """What cannot start without a person."""
+    arriving: tuple[InboxLine, ...]
+    """What is not complete yet, or waits for the other file of its pair, in the order in which it
+    came."""
+
+    arriving_count: int
+    """How many files that are, and how many of them are not listed."""
+
+    arriving_more: int
+
+    attention: tuple[InboxLine, ...]
+    """What cannot start without a person, in the order in which it came."""
+
+    attention_count: int
+    """How many files that are, and how many of them are not listed."""
+
+    attention_more: int
 
     results: tuple[Result | BatchResult, ...]
     """The newest first."""
@@ -75,22 +86,23 @@ class PageView:
 
 def build_view(status: Status, standpoint: Standpoint) -> PageView:
     """Return what the page shows of a status. Times are local ones of this machine."""
-    waiting = (job for job in status.jobs if job.state != "running")
-    complete: list[JobStatus | InboxStatus] = [*waiting, *_entries(status, *CLAIMABLE)]
+    arriving, attention = _entries(status, "upload", "partner"), _entries(status, "attention")
+    unlisted = status.unlisted
     return PageView(
         status=status,
         written=local_time(status.written),
         running=tuple(job for job in status.jobs if job.state == "running"),
         queue=tuple(
-            QueueEntry(
-                each.name, each.reason or "", each.others if standpoint.folder else 0, each.estimate
-            )
-            for each in complete
+            _queue_entry(each, has_others=bool(standpoint.folder))
+            for each in waiting_in_order(status)
         ),
-        arriving=tuple(
-            sorted(_entries(status, "upload", "partner"), key=lambda each: fold(each.name))
-        ),
-        attention=_entries(status, "attention"),
+        queue_more=unlisted.jobs + unlisted.batches + unlisted.ready,
+        arriving=inbox_lines(arriving),
+        arriving_count=len(arriving) + unlisted.arriving,
+        arriving_more=unlisted.arriving,
+        attention=inbox_lines(attention),
+        attention_count=len(attention) + unlisted.attention,
+        attention_more=unlisted.attention,
         results=find_results(status, standpoint),
         failures=find_failures(status, standpoint),
         retention_days=standpoint.retention_days,
@@ -103,9 +115,16 @@ def others_first(count: int) -> str:
     return "1 job of others goes first" if count == 1 else f"{count} jobs of others go first"
 
 
-def remedy_of(entry: InboxStatus) -> str:
-    """Return what a person can do about an entry of the inbox; empty if nothing is known."""
-    return entry.remedy or (REMEDIES.get(entry.waits_for, "") if entry.waits_for else "")
+def _queue_entry(waiting: PlacedEntry, *, has_others: bool) -> QueueEntry:
+    """Return an entry; with ``has_others`` the page shows one folder's alone."""
+    entry, place = waiting.entry, waiting.place
+    if isinstance(entry, BatchStatus):
+        return QueueEntry(f"{entry.name}/", place, entry.progress, 0, "")
+    others = entry.others if has_others else 0
+    # Its number tells its place among those that are listed.
+    is_told = isinstance(entry, JobStatus) and entry.tells_place
+    reason = "" if is_told else entry.reason or ""
+    return QueueEntry(entry.name, place, reason, others, entry.estimate)
 
 
 def _entries(status: Status, *kinds: WaitFor) -> tuple[InboxStatus, ...]:

@@ -7,6 +7,7 @@ from heygem_daemon.report.backlog import Backlog, JobState, WaitFor, describe_ru
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status_model import StatusModel
+from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.report.unwritten_file import UnwrittenFile
 
 FRESH_SECONDS = 15.0
@@ -79,6 +80,15 @@ class JobStatus(StatusModel):
     others: int = 0
     """How many claimed jobs from elsewhere go first, if it waits."""
 
+    turn: int | None = None
+    """Sorts all that waits by when it goes; None: not known."""
+
+    rests: bool = False
+    """Whether it waits for the active hours."""
+
+    tells_place: bool = False
+    """Whether its reason tells nothing but how many jobs go first."""
+
     estimate: str = ""
     """When it starts and is ready, in words; empty: not known."""
 
@@ -110,6 +120,12 @@ class BatchStatus(StatusModel):
     packing: bool = False
     """Whether all members have ended and the ZIP is being written."""
 
+    turn: int | None = None
+    """Sorts all that waits by when it goes: that of its next member. None: not known."""
+
+    rests: bool = False
+    """Whether it waits for the active hours."""
+
     @property
     def progress(self) -> str:
         """The progress in words, for example '3 of 12 done, 1 of them failed, now: 04'."""
@@ -138,8 +154,10 @@ class InboxStatus(StatusModel):
     """The hot folder in whose inbox it is; empty: the plain inbox."""
 
     others: int = 0
-    """How many jobs from elsewhere go first, if it is complete; counted for the page of its hot
-    folder alone."""
+    """How many jobs from elsewhere go first, if it is complete; on its hot folder's page alone."""
+
+    turn: int | None = None
+    """Sorts all that waits by when it goes; None: not known."""
 
     estimate: str = ""
     """When it starts and is ready, in words; empty: not known."""
@@ -253,21 +271,6 @@ class DiskStatus(StatusModel):
     """Files that the daemon may still make; None also where there is no limit."""
 
 
-class Unlisted(StatusModel):
-    """How many entries the list of the same name in ``Status`` leaves out. Each list is limited, so
-    that nobody can make the status grow without end by dropping files."""
-
-    jobs: int = 0
-    """The list begins with the running jobs, so these are waiting ones."""
-
-    batches: int = 0
-    inbox: int = 0
-    devices: int = 0
-    finished: int = 0
-    finished_batches: int = 0
-    warnings: int = 0
-
-
 class Status(StatusModel):
     """The whole content of ``status.json``."""
 
@@ -308,6 +311,7 @@ class Status(StatusModel):
     jobs: tuple[JobStatus, ...] = ()
     """All claimed jobs, except members of a batch that only wait for their turn."""
 
+    unlisted: Unlisted = Unlisted()
     batches: tuple[BatchStatus, ...] = ()
     inbox: tuple[InboxStatus, ...] = ()
 
@@ -316,9 +320,6 @@ class Status(StatusModel):
 
     requests: tuple[RequestStatus, ...] = ()
     """What became of the last requests, the newest first."""
-
-    unlisted: Unlisted = Unlisted()
-    """How many more jobs, batches and entries of the inbox there are."""
 
     devices: tuple[DeviceStatus, ...] = ()
     finished: tuple[FinishedJob, ...] = ()

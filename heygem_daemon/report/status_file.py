@@ -3,13 +3,17 @@
 import errno
 import json
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from heygem_daemon.report.status import Status
+from heygem_daemon.report.backlog import CLAIMABLE
+from heygem_daemon.report.status import InboxStatus, Status
 from heygem_daemon.report.status_model import StatusModel
+from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
 
@@ -51,6 +55,38 @@ def shorten(entries: Sequence[T]) -> tuple[tuple[T, ...], int]:
             break
         count += 1
     return tuple(entries[:count]), len(entries) - count
+
+
+def shorten_inbox(
+    urgent: Iterable[InboxStatus],
+    others: Iterable[InboxStatus],
+    ready: Iterable[InboxStatus],
+    limit: int = MAX_LISTED,
+) -> tuple[InboxStatus, ...]:
+    """Return the first entries of each kind, within the limits of ``shorten`` and at most ``limit``
+    together. ``urgent``: what somebody has to act on; it has half of the room, the ``others`` and
+    what is ``ready`` have a quarter each, and more where the rest does not need it."""
+    in_turns = _in_turns(((2, urgent), (1, others), (1, ready)))
+    listed, _ = shorten(tuple(islice(in_turns, limit)))
+    return tuple(sorted(listed, key=_inbox_kind))
+
+
+def _in_turns(kinds: Iterable[tuple[int, Iterable[T]]]) -> Iterator[T]:
+    """Yield the entries of several kinds in turns, of each so many in a row as stand before it."""
+    left = [(share, iter(entries)) for share, entries in kinds]
+    while left:
+        for each in tuple(left):
+            share, entries = each
+            taken = tuple(islice(entries, share))
+            yield from taken
+            if len(taken) < share:
+                left.remove(each)
+
+
+def _inbox_kind(entry: InboxStatus) -> int:
+    if entry.waits_for == "attention":
+        return 0
+    return 2 if entry.waits_for in CLAIMABLE else 1
 
 
 def write_status(status: Status, file: Path) -> None:
@@ -99,9 +135,16 @@ def _halve_a_list(status: Status) -> Status | None:
     if not entries:
         return None
     kept = entries[: len(entries) // 2]
-    more = getattr(status.unlisted, name) + len(entries) - len(kept)
-    unlisted = status.unlisted.model_copy(update={name: more})
+    unlisted = _more_unlisted(status.unlisted, name, entries[len(kept) :])
     return status.model_copy(update={name: kept, "unlisted": unlisted})
+
+
+def _more_unlisted(unlisted: Unlisted, name: str, left_out: Sequence[StatusModel]) -> Unlisted:
+    """Return the counts with more entries of the list ``name`` left out."""
+    if name == "inbox":
+        kinds = Counter(each.waits_for for each in left_out if isinstance(each, InboxStatus))
+        return unlisted.with_inbox(kinds)
+    return unlisted.model_copy(update={name: getattr(unlisted, name) + len(left_out)})
 
 
 def _dump(model: StatusModel) -> bytes:

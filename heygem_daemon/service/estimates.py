@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
+from typing import TypeVar
 
 from heygem_daemon.durations import roughly
-from heygem_daemon.report.status import InboxStatus, JobStatus
+from heygem_daemon.report.backlog import CLAIMABLE
+from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
 from heygem_daemon.service.candidates import Candidate
-from heygem_daemon.service.inbox_view import InboxView
+from heygem_daemon.service.inbox_view import InboxView, RestIn
+from heygem_daemon.service.job_statuses import place_text
 from heygem_daemon.service.progress import seconds_left
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.running_jobs import RunningJob
@@ -30,8 +33,11 @@ MAX_SPREAD = 4.0
 MAX_ESTIMATED = 60
 """Of how many waiting jobs turn and time are told: those that go first."""
 
-EVERY_SECONDS = 5.0
+EVERY_SECONDS = 2.0
 """How often these are found anew."""
+
+
+T = TypeVar("T", JobStatus, InboxStatus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,46 +84,81 @@ class Estimates:
         self.texts: Mapping[str, str] = {}
         """The estimate of each waiting job by its id, and of each complete entry of the inbox by
         its name, in words."""
-        self._turns: Mapping[str, int] = {}
-        """Which of them goes first, second and so on, by the same keys."""
+        self.turns: Mapping[str, int] = {}
+        """Which of them goes first, second and so on, by the same keys, and by the ids of batches
+        for their next members."""
         self._made_at = float("-inf")
+        self._foremost: tuple[str, ...] = ()
 
     def update(
         self, snapshot: DispatchSnapshot, inbox: InboxView, is_held: bool, now: float
     ) -> None:
-        """Make both anew at monotonic time ``now``, where that is due. ``is_held``: whether nothing
-        starts."""
-        if now - self._made_at >= EVERY_SECONDS:
-            self._made_at = now
+        """Make both anew at monotonic time ``now``, where that is due or other things wait.
+        ``is_held``: whether nothing starts."""
+        foremost = _foremost(snapshot, inbox)
+        if now - self._made_at >= EVERY_SECONDS or foremost != self._foremost:
+            self._made_at, self._foremost = now, foremost
             first = list(islice(snapshot.in_turn(inbox.ready), MAX_ESTIMATED))
-            self._turns = {_key(each): number for number, each in enumerate(first)}
+            self.turns = _find_turns(first)
             self.texts = {} if is_held else dict(_estimates(snapshot, first, now))
 
     def in_turn(self, inbox: InboxView) -> InboxView:
         """Return what was found in the inbox, in the order in which it goes as far as that is
         known; the rest by priority and arrival, as it was."""
-        last = len(self._turns)
-        return inbox.sorted_by(lambda each: self._turns.get(each.title, last))
+        last = len(self.turns)
+        return inbox.sorted_by(lambda each: self.turns.get(each.title, last))
+
+    def of_jobs(self, jobs: Iterable[JobStatus]) -> tuple[JobStatus, ...]:
+        """Return the jobs with the turns and estimates of those that wait."""
+        return tuple(
+            each if each.state == "running" else self._told(each, each.id) for each in jobs
+        )
+
+    def of_batches(
+        self, batches: Iterable[BatchStatus], rest_in: RestIn
+    ) -> tuple[BatchStatus, ...]:
+        """Return the batches with the turns of their next members. ``rest_in`` returns until when
+        no job of a hot folder starts; None: they may."""
+        return tuple(
+            each.model_copy(
+                update={
+                    "turn": self.turns.get(each.id),
+                    "rests": not each.now and rest_in(each.folder) is not None,
+                }
+            )
+            for each in batches
+        )
+
+    def of_inbox(self, entries: Iterable[InboxStatus]) -> tuple[InboxStatus, ...]:
+        """Return the entries of the inbox with the turns and estimates of those that are
+        complete."""
+        return tuple(
+            self._told(each, each.name) if each.waits_for in CLAIMABLE else each for each in entries
+        )
+
+    def _told(self, entry: T, key: str) -> T:
+        if key not in self.turns:
+            return entry
+        turn = self.turns[key]
+        update: dict[str, object] = {"turn": turn, "estimate": self.texts.get(key, "")}
+        if isinstance(entry, JobStatus) and entry.tells_place:
+            update["reason"] = place_text(turn)
+        return entry.model_copy(update=update)
 
 
-def of_jobs(jobs: Iterable[JobStatus], texts: Mapping[str, str]) -> tuple[JobStatus, ...]:
-    """Return the jobs with the estimates of those that wait."""
-    return tuple(
-        each.model_copy(update={"estimate": texts[each.id]})
-        if each.id in texts and each.state != "running"
-        else each
-        for each in jobs
-    )
+def _foremost(snapshot: DispatchSnapshot, inbox: InboxView) -> tuple[str, ...]:
+    """Return the keys of what may go first: a claim changes the key of what it takes."""
+    first: list[WaitingJob] = [*snapshot.queued[:MAX_ESTIMATED], *inbox.ready[:MAX_ESTIMATED]]
+    return tuple(map(_key, first))
 
 
-def of_inbox(entries: Iterable[InboxStatus], texts: Mapping[str, str]) -> tuple[InboxStatus, ...]:
-    """Return the entries of the inbox with the estimates of those that are complete."""
-    return tuple(
-        each.model_copy(update={"estimate": texts[each.name]})
-        if each.name in texts and each.waits_for == "turn"
-        else each
-        for each in entries
-    )
+def _find_turns(first: Iterable[WaitingJob]) -> dict[str, int]:
+    turns: dict[str, int] = {}
+    for number, each in enumerate(first):
+        turns[_key(each)] = number
+        if isinstance(each, QueuedJob) and each.job.journal.member is not None:
+            turns.setdefault(each.job.journal.member.batch_id, number)
+    return turns
 
 
 def _estimates(

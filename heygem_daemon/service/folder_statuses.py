@@ -2,17 +2,16 @@
 jobs go first. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TypeVar
 
 from heygem_daemon.report.backlog import CLAIMABLE, Backlog
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.request_status import RequestStatus
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status, Unlisted
+from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import shorten
-from heygem_daemon.service.estimates import of_inbox
+from heygem_daemon.service.estimates import Estimates
 from heygem_daemon.service.inbox_view import InboxView, RestIn, never_rests
 from heygem_daemon.service.last_ended import LastEnded
 
@@ -51,8 +50,8 @@ class Everything:
     rest_in: RestIn = never_rests
     """Until when no job of a hot folder starts, in words; None: they may start."""
 
-    estimates: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """When the complete entries of the inboxes start and are ready, by their names."""
+    estimates: Estimates = field(default_factory=Estimates)
+    """When the complete entries of the inboxes start and are ready."""
 
 
 def folder_statuses(everything: Everything, folders: Iterable[str]) -> Iterator[tuple[str, Status]]:
@@ -67,7 +66,7 @@ def folder_statuses(everything: Everything, folders: Iterable[str]) -> Iterator[
         view = everything.inbox.of_folders.get(name, InboxView())
         inbox, _ = shorten(tuple(_inbox(name, view, others.get(name, ()), everything)))
         found = jobs.get(name, [])
-        own, _ = shorten([_named(each, name) for each in found[:MAX_ENTRIES]])
+        own, _ = shorten([_own_job(each, name) for each in found[:MAX_ENTRIES]])
         batches = (each for each in everything.status.batches if each.folder == name)
         update = {
             **shared,
@@ -80,7 +79,7 @@ def folder_statuses(everything: Everything, folders: Iterable[str]) -> Iterator[
             ),
             "finished": everything.finished.of_folder(name),
             "finished_batches": everything.finished_batches.of_folder(name),
-            "unlisted": Unlisted(jobs=len(found) - len(own), inbox=view.entry_count - len(inbox)),
+            "unlisted": view.unlisted(inbox).model_copy(update={"jobs": len(found) - len(own)}),
         }
         yield name, everything.status.model_copy(update=update)
 
@@ -116,7 +115,7 @@ def _inbox(
     """Yield the entries of a folder's inbox. ``others``: what goes before its complete ones."""
     counts = iter(others)
     entries = view.list_entries(MAX_ENTRIES, everything.rest_in)
-    for each in of_inbox(entries, everything.estimates):
+    for each in everything.estimates.of_inbox(entries):
         entry = _named(each, name)
         if each.waits_for in CLAIMABLE:
             entry = entry.model_copy(update={"others": next(counts, 0)})
@@ -128,6 +127,13 @@ def _backlog(jobs: Sequence[JobStatus], view: InboxView) -> Backlog:
     notices = (*view.waiting, *view.mistakes)
     files = Counter(each.awaited for each in notices if each.awaited is not None)
     return Backlog(pairs={"turn": waiting} if waiting else {}, files=dict(sorted(files.items())))
+
+
+def _own_job(job: JobStatus, folder: str) -> JobStatus:
+    """Return a job as its folder's page shows it: its place tells how many of its own go first, and
+    those of others are counted beside it."""
+    job = _named(job, folder)
+    return job.model_copy(update={"reason": None}) if job.tells_place else job
 
 
 def _named(entry: T, folder: str) -> T:

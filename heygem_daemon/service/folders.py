@@ -9,7 +9,13 @@ from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.contents import NOTHING_FOUND, Contents
 from heygem_daemon.service.item_faults import ItemFaults
-from heygem_daemon.service.notices import BEING_EXAMINED, BEING_READ, InboxNotice, told_of_folder
+from heygem_daemon.service.notices import (
+    BEING_EXAMINED,
+    BEING_READ,
+    REPLACE_REMEDY,
+    InboxNotice,
+    told_of_folder,
+)
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.batch.roster import (
@@ -193,7 +199,8 @@ class FolderIntake:
             return _Look(now, self._scan_folder(name, marker_owner, now))
         except Exception as error:  # noqa: BLE001 - concerns this item alone
             reason = self._faults.log(f"inbox/{printable(name)}", error)
-            notice = InboxNotice(printable(name), f"is left alone: {reason}", True)
+            why = f"is left alone: {reason}"
+            notice = InboxNotice(printable(name), why, True, remedy=REPLACE_REMEDY)
             return _Look(now, FolderView(notice=notice), now + RETRY_SECONDS)
 
     def _scan_folder(self, name: str, marker_owner: int | None, now: float) -> FolderView | None:
@@ -203,7 +210,8 @@ class FolderIntake:
         except SpoolUnavailable as fault:
             if not is_folder(folder):
                 return None
-            return FolderView(notice=InboxNotice(printable(name), f"cannot be read: {fault}", True))
+            why = f"cannot be read: {fault}"
+            return FolderView(notice=InboxNotice(printable(name), why, True, remedy=REPLACE_REMEDY))
         self._allowance.use(_owner_of(folder), snapshot.entry_count)
         if (problem := find_excess(snapshot, self._max_members)) is not None:
             return FolderView(notice=InboxNotice(printable(name), problem.reason, True))

@@ -1,11 +1,13 @@
 """What a scan of the inboxes found."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
 from types import MappingProxyType
 
 from heygem_daemon.report.status import InboxStatus
+from heygem_daemon.report.status_file import shorten_inbox
+from heygem_daemon.report.unlisted import Kinds, Unlisted
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
@@ -26,7 +28,10 @@ class InboxView:
     """What may be claimed, by priority, then in the order of arrival."""
 
     waiting: tuple[InboxNotice, ...] = ()
-    """Everything else, with what it waits for."""
+    """Everything else, with what it waits for, in the order of arrival."""
+
+    arrivals: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+    """When each file came, by its name with that of its hot folder: its ctime in nanoseconds."""
 
     stuck_folders: frozenset[str] = frozenset()
     """The folded names of the folders that are no batch unless somebody acts, with that of their
@@ -56,20 +61,23 @@ class InboxView:
         return tuple(find_mistakes(self.ready))
 
     def list_entries(self, limit: int, rest_in: RestIn = never_rests) -> tuple[InboxStatus, ...]:
-        """Return at most ``limit`` entries of the inbox. Those that somebody may have to act on
-        come first. ``rest_in`` returns until when no job of a hot folder starts; None: they may."""
-        waiting = (
-            InboxStatus(
-                name=each.name,
-                reason=each.reason,
-                waits_for=each.awaited,
-                remedy=each.remedy,
-                folder=each.folder,
-            )
-            for each in (*self.mistakes, *self.waiting)
-        )
+        """Return at most ``limit`` entries of the inbox: first those that somebody has to act on,
+        last those that are complete; each kind has its share. ``rest_in`` returns until when no job
+        of a hot folder starts; None: they may."""
+        notices = (*self.mistakes, *self.waiting)
+        urgent = (each for each in notices if each.awaited == "attention")
+        others = (each for each in notices if each.awaited != "attention")
         ready = (_ready_status(each, rest_in(each.hot_folder.name)) for each in self.ready)
-        return tuple(islice(chain(waiting, ready), limit))
+        return shorten_inbox(
+            map(_waiting_status, urgent), map(_waiting_status, others), ready, limit
+        )
+
+    def unlisted(self, listed: Iterable[InboxStatus]) -> Unlisted:
+        """Return how many entries of the inbox are not among those ``listed``."""
+        kinds: Kinds = Counter(each.awaited for each in (*self.mistakes, *self.waiting))
+        kinds["turn"] += len(self.ready)
+        kinds.subtract(each.waits_for for each in listed)
+        return Unlisted().with_inbox(kinds)
 
     def without(self, candidate: Candidate) -> "InboxView":
         """Return the view without a candidate that has been claimed."""
@@ -91,6 +99,22 @@ class InboxView:
     def to_settle(self) -> "InboxView":
         """Return the view, now that something in it has to settle again."""
         return replace(self, settling=True)
+
+
+def in_arrival(notices: Iterable[InboxNotice], arrivals: Mapping[str, int]) -> list[InboxNotice]:
+    """Return notices in the order in which their files came. Those about no single file come
+    first."""
+    return sorted(notices, key=lambda each: arrivals.get(each.name, 0))
+
+
+def _waiting_status(notice: InboxNotice) -> InboxStatus:
+    return InboxStatus(
+        name=notice.name,
+        reason=notice.reason,
+        waits_for=notice.awaited,
+        remedy=notice.remedy,
+        folder=notice.folder,
+    )
 
 
 def _ready_status(candidate: Candidate, rest: str | None) -> InboxStatus:

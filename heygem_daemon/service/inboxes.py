@@ -9,7 +9,7 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.service.candidates import Candidate, hurry_candidates, in_order
-from heygem_daemon.service.inbox_view import InboxView
+from heygem_daemon.service.inbox_view import InboxView, in_arrival
 from heygem_daemon.service.intake import Intake
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import InboxNotice
@@ -84,9 +84,12 @@ class Inboxes:
         notices = list(self._former(made - self._settings.folders.keys()))
         broken = [notice for view in views[1:] if view.is_broken for notice in view.waiting]
         self._notice_log.log([*notices, *broken], now)
+        arrivals = {name: at for view in views for name, at in view.arrivals.items()}
+        waiting = chain(notices, *(view.waiting for view in views))
         return InboxView(
             ready=tuple(in_order(chain.from_iterable(view.ready for view in views))),
-            waiting=tuple(chain(notices, *(view.waiting for view in views))),
+            waiting=tuple(in_arrival(waiting, arrivals)),
+            arrivals=arrivals,
             settling=any(view.settling for view in views),
             faulty_items=sum(view.faulty_items for view in views),
             of_folders=dict(zip((each.name for each in folders), views[1:], strict=True)),

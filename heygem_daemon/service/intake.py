@@ -19,7 +19,7 @@ from heygem_daemon.service.candidates import (
 )
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
 from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake, find_folder_notices
-from heygem_daemon.service.inbox_view import InboxView
+from heygem_daemon.service.inbox_view import InboxView, in_arrival
 from heygem_daemon.service.incomplete import Incomplete
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.left_alone import LeftAlone
@@ -214,10 +214,15 @@ class Intake:
         ]
         if folder := self.hot_folder.name:
             notices = [each.in_folder(folder) for each in notices]
+        arrivals = {
+            full_name(folder, printable(entry.path.name)): entry.ctime_ns
+            for entry in (*snapshot.entries, *snapshot.sidecars)
+        }
         self._notice_log.log([*notices, *find_mistakes(ready)], now)
         return InboxView(
             ready=tuple(each for each in ready if not self._is_held_back(each, now)),
-            waiting=tuple(notices),
+            waiting=tuple(in_arrival(notices, arrivals)),
+            arrivals=arrivals,
             settling=bool(settling.is_settling or being_read or unexamined)
             or any(view.settling for view in folders),
             faulty_items=len(self._claim_failures) + len(settling.faulty),

@@ -49,16 +49,16 @@ def _job_entries(
             continue
         engine = queued.job.journal.options.engine
         # The first job of an engine says what all of them wait for, the others give their place.
-        shared = (
-            _place_text(jobs_before)
-            if engine in explained_engines
-            else snapshot.wait_reasons[engine]
-        )
+        tells_place = engine in explained_engines
+        shared = place_text(jobs_before) if tells_place else snapshot.wait_reasons[engine]
         explained_engines.add(engine)
+        own_reason = queued_mistake(queued.job.journal) or queued.reason
         update = {
             "state": "deferred" if retry else "queued",
-            "reason": queued_mistake(queued.job.journal) or queued.reason or shared,
+            "reason": own_reason or shared,
+            "tells_place": tells_place and not own_reason,
             "others": others,
+            "rests": snapshot.rest_in(queued.folder) is not None,
             **retry,
         }
         yield queued.job, partial(_queued_status, queued.job, update)
@@ -99,7 +99,8 @@ def _queued_status(job: Job, update: Mapping[str, object]) -> JobStatus:
     return status.model_copy(update=update)
 
 
-def _place_text(jobs_before: int) -> str | None:
+def place_text(jobs_before: int) -> str | None:
+    """Return how many jobs go first, in words; None: none."""
     if jobs_before == 0:
         return None
     return "1 job goes first" if jobs_before == 1 else f"{jobs_before} jobs go first"

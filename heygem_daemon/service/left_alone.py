@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from heygem_daemon.config.sidecar import FileVersion
 from heygem_daemon.service.candidates import Candidate, versions_of
-from heygem_daemon.service.notices import InboxNotice
+from heygem_daemon.service.notices import REPLACE_REMEDY, InboxNotice
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +42,8 @@ class LeftAlone:
         self._marks = {
             name: mark for name, mark in self._marks.items() if name in same or name not in names
         }
-        notices = [InboxNotice(name, mark.reason, True) for name, mark in same.items()]
+        notices = [
+            InboxNotice(name, mark.reason, True, remedy=REPLACE_REMEDY)
+            for name, mark in same.items()
+        ]
         return [each for each in candidates if each.name not in same], notices

@@ -68,6 +68,13 @@ THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
 """What the status says of a photograph that is not used."""
 
 
+COPIED_REMEDY = "Nothing to do: it starts as soon as it is copied completely."
+"""What people can do about a file that is not settled."""
+
+REPLACE_REMEDY = "Rename, replace or delete it in the inbox."
+"""What people can do about a file with which nothing can be done."""
+
+
 def find_inbox_notices(
     snapshot: FolderSnapshot,
     settling: SettleResult,
@@ -92,9 +99,11 @@ def find_inbox_notices(
             yield InboxNotice(printable(entry.path.name), BEING_EXAMINED)
     yield from _ambiguity_notices(settling, pairing, find_content)
     for entry in pairing.faulty:
-        yield InboxNotice(printable(entry.path.name), "cannot be paired; the log says why", True)
+        reason = "cannot be paired; the log says why"
+        yield InboxNotice(printable(entry.path.name), reason, True, remedy=REPLACE_REMEDY)
     for name in snapshot.faulty:
-        yield InboxNotice(printable(name), "cannot be examined; the log says why", True)
+        reason = "cannot be examined; the log says why"
+        yield InboxNotice(printable(name), reason, True, remedy=REPLACE_REMEDY)
     yield from _unsupported_notices(snapshot.unsupported_files, heeds_requests=heeds_requests)
 
 
@@ -143,7 +152,7 @@ def _waiting_notices(
     for path, reason in settling.waiting_reasons.items():
         meant = request_meant(path.name) if path in alone else None
         if meant is None:
-            yield InboxNotice(printable(path.name), reason)
+            yield InboxNotice(printable(path.name), reason, remedy=COPIED_REMEDY)
         else:
             told = no_request_reason(meant) if heeds_requests else REQUESTS_OFF
             yield InboxNotice(printable(path.name), told, True)
@@ -153,7 +162,8 @@ def _unsupported_notices(names: Iterable[str], *, heeds_requests: bool) -> Itera
     unheeded = []
     for name in names:
         if (problem := unusable_reason(name)) is not None:
-            yield InboxNotice(printable(name), f"{problem}; it is left alone", True)
+            remedy = "" if unreadable_format(name) else REPLACE_REMEDY
+            yield InboxNotice(printable(name), f"{problem}; it is left alone", True, remedy=remedy)
         elif not heeds_requests:
             unheeded += [name] if is_request(name) or request_meant(name) else []
         elif (meant := request_meant(name)) is not None:

@@ -197,7 +197,7 @@ class JobOutcomes:
         else:
             job = self._spool.defer(job, "the daemon was stopped")
             interruption = "interrupted; it is resumed at its last finished chunk"
-            self._queue.append(job, interruption, owner=ended.running.queued.key.owner)
+            self._queue.put_back_paused(ended.running.queued, job, interruption, gained=True)
             JobInterrupted().log(job_logger(job))
 
     def _publish(self, ended: EndedAttempt, verdict: Rendered, now: float) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 
 from heygem_daemon.service.notices import InboxNotice, name_each
-from heygem_daemon.spool.batch.roster import format_names
 from heygem_daemon.spool.inbox import FolderSnapshot
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import (
@@ -27,7 +26,7 @@ def find_owner_notices(
         if settling.settled.issuperset(entry.path for entry in group):
             names = [entry.path.name for entry in group]
             why = describe_mixture({entry.owner for entry in group})
-            yield from name_each(names, f"waits, with {format_names(names)}: its files {why}")
+            yield from name_each(names, f"waits: the files of this name {why}")
     for entry, media_owner in pairing.foreign_sidecars:
         reason = describe_foreign(entry.owner, media_owner)
         yield InboxNotice(printable(entry.path.name), reason, True)

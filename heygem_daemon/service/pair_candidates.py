@@ -6,7 +6,7 @@ from pathlib import Path
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.item_faults import ItemFaults
-from heygem_daemon.service.notices import InboxNotice
+from heygem_daemon.service.notices import REPLACE_REMEDY, InboxNotice
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.pairing import Pairing
@@ -33,7 +33,8 @@ def find_pair_candidates(
             found.append(_candidate(pair, entries[pair.audio], entries[pair.video], answer))
         except Exception as error:  # noqa: BLE001 - concerns this item alone
             reason = faults.log(f"inbox/{pair.name}", error)
-            unhandled.append(InboxNotice(pair.name, f"is left alone: {reason}", True))
+            why = f"is left alone: {reason}"
+            unhandled.append(InboxNotice(pair.name, why, True, remedy=REPLACE_REMEDY))
     return found, unhandled
 
 

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon import __version__
@@ -16,13 +16,12 @@ from heygem_daemon.report.status import (
     DiskStatus,
     JobStatus,
     Status,
-    Unlisted,
 )
 from heygem_daemon.report.status_file import MAX_LISTED, shorten, write_status
 from heygem_daemon.service.backlog import build_backlog
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.device_statuses import device_statuses
-from heygem_daemon.service.estimates import Estimates, of_inbox, of_jobs
+from heygem_daemon.service.estimates import Estimates
 from heygem_daemon.service.folder_statuses import Everything
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.job_statuses import job_statuses
@@ -159,7 +158,7 @@ class StatusWriter:
             finished_batches=self._batches.finished,
             hold=snapshot.hold,
             rest_in=snapshot.rest_in,
-            estimates=self._estimates.texts,
+            estimates=self._estimates,
         )
 
     def _status(
@@ -169,15 +168,18 @@ class StatusWriter:
         inbox_view: InboxView,
         hold: str | None,
     ) -> Status:
+        if state == "stopped":  # whatever was busy is not any more
+            snapshot = replace(snapshot, wait_reasons=dict.fromkeys(snapshot.wait_reasons))
         wait_reason = snapshot.wait_reasons[None]
-        times = self._estimates.texts
-        self._jobs = of_jobs(job_statuses(snapshot, self._clock, self._faults), times)
+        told = self._estimates
+        self._jobs = told.of_jobs(job_statuses(snapshot, self._clock, self._faults))
         jobs, more_jobs = shorten(self._jobs)
         batches, more_batches = shorten(
-            list(self._batches.statuses(snapshot.running_jobs, wait_reason))
+            told.of_batches(
+                self._batches.statuses(snapshot.running_jobs, wait_reason), snapshot.rest_in
+            )
         )
-        inbox, _ = shorten(of_inbox(inbox_view.list_entries(MAX_LISTED, snapshot.rest_in), times))
-        more_inbox = inbox_view.entry_count - len(inbox)
+        inbox, _ = shorten(told.of_inbox(inbox_view.list_entries(MAX_LISTED, snapshot.rest_in)))
         devices, more_devices = shorten(list(device_statuses(snapshot, self._faults)))
         finished, more_finished = shorten(list(snapshot.tally.finished))
         ended_batches, more_ended_batches = shorten(list(self._batches.finished))
@@ -200,14 +202,15 @@ class StatusWriter:
             backlog=build_backlog(
                 snapshot, inbox_view, self._clock.monotonic(), self._clock.wall()
             ),
-            unlisted=Unlisted(
-                jobs=more_jobs,
-                batches=more_batches,
-                inbox=more_inbox,
-                devices=more_devices,
-                finished=more_finished,
-                finished_batches=more_ended_batches,
-                warnings=more_warnings,
+            unlisted=inbox_view.unlisted(inbox).model_copy(
+                update={
+                    "jobs": more_jobs,
+                    "batches": more_batches,
+                    "devices": more_devices,
+                    "finished": more_finished,
+                    "finished_batches": more_ended_batches,
+                    "warnings": more_warnings,
+                }
             ),
             devices=devices,
             finished=finished,

@@ -11,8 +11,9 @@ import pytest
 from heygem_daemon.cli.liveness import require_answer
 from heygem_daemon.cli.status_tables import inbox_rows, job_rows
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.report.status import InboxStatus, JobStatus, Status, Unlisted
+from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import write_status
+from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.pairing import pair_files
 from heygem_daemon.spool.spool import Spool
@@ -93,7 +94,7 @@ def test_the_inboxes_of_hot_folders_are_read_too(program: "Program", spool: Spoo
     file.write_text("[folders.anna]\nface = 'left'\n[folders.none]\n")
     read = json.loads(program("status", "--json", "--config", str(file)).stdout)["spool"]
     names = [each["name"] for each in read["inbox"]]
-    assert names == ["first", "anna/second", "third", "anna/alone.wav"]
+    assert names == ["anna/alone.wav", "first", "anna/second", "third"]
     assert (read["backlog"]["pairs"], read["backlog"]["folders"]) == ({"turn": 3}, 0)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,13 +11,14 @@ import pytest
 
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.page.ended import Result
-from heygem_daemon.page.forms import address_of
+from heygem_daemon.page.forms import address_of, local_time
 from heygem_daemon.page.renderer import HTML_NAME, TEXT_NAME, TEXT_RULE, PageRenderer
 from heygem_daemon.page.view import build_view
 from heygem_daemon.page.writer import KEEPALIVE_SECONDS, LEAST_SECONDS, PageWriter
-from heygem_daemon.report.status import InboxStatus, JobStatus, Status
+from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.system import paths
-from tests.page.conftest import FOR_EVER, KEPT, MakeStatus, failed, published
+from tests.page.conftest import FOR_EVER, KEPT, NOW, MakeStatus, failed, published
 
 MANY = 1000
 
@@ -98,6 +100,67 @@ def test_a_mistake_in_a_sidecar_comes_with_what_to_write(busy: Status) -> None:
     page = PageRenderer().html(status, KEPT)
     assert "请写：face = &#34;left&#34;。请更正或删除此文件。" in page
     assert "Drop what is missing" not in page
+
+
+def test_each_part_says_how_many_more_there_are(busy: Status) -> None:
+    more = Unlisted(jobs=1, inbox=107, attention=2, arriving=4, ready=100, batches=1)
+    status = busy.model_copy(update={"unlisted": more})
+    page = PageRenderer().html(status, KEPT)
+    for part, count, listed in (("attention", 2, 1), ("queue", 102, 2), ("arriving", 4, 1)):
+        section = page.split(f'<h2 id="{part}">')[1].split("</section>")[0]
+        assert f"<small>{listed + count}</small>" in section
+        assert f"and {count} more" in section
+        assert f"另有 {count} 项" in section
+    text = PageRenderer().text(status, KEPT, "en")
+    for part, count in (("Cannot start", 2), ("Waiting, in", 102), ("In the inbox, not", 4)):
+        assert f"and {count} more" in text.split(part)[1].split("\n\n")[0]
+    assert not re.search(r"and \d+ more", PageRenderer().text(busy, KEPT, "en"))
+
+
+def test_the_next_one_comes_first_and_what_rests_has_no_place(make_status: MakeStatus) -> None:
+    def ready(name: str, **fields: object) -> InboxStatus:
+        entry = InboxStatus(name=name, reason="is complete", waits_for="turn")
+        return entry.model_copy(update=fields)
+
+    status = make_status(
+        jobs=(JobStatus(id="1", name="claimed", state="queued", turn=2),),
+        batches=(
+            BatchStatus(
+                id="b", name="show", dropped_as="show", members=3, published=1, failed=0, turn=1
+            ),
+        ),
+        inbox=(ready("night/a", waits_for="hours", turn=3), ready("hurried", turn=0)),
+    )
+    lines = PageRenderer().text(status, KEPT, "en").split("Waiting, in this order\n")[1]
+    assert [line.split(":")[0].strip() for line in lines.splitlines()[:4]] == [
+        "1. hurried",
+        "2. show/",
+        "3. claimed",
+        "night/a",
+    ]
+    page = PageRenderer().html(status, KEPT)
+    queue = page.split('<h2 id="queue">')[1].split("</ol>")[0]
+    names = re.findall(r'<span class="name">([^<]+)<', queue)
+    assert names == ["1. hurried", "2. show/", "3. claimed", "night/a"]
+
+
+def test_a_pair_is_one_line_and_nothing_is_said_twice(make_status: MakeStatus) -> None:
+    pair = [
+        InboxStatus(name=name, reason="it is new", waits_for="upload", remedy="Wait.")
+        for name in ("talk.wav", "talk.mp4")
+    ]
+    page = PageRenderer().html(make_status(inbox=tuple(pair)), KEPT)
+    arriving = page.split('<h2 id="arriving">')[1].split("</section>")[0]
+    assert arriving.count("<li>") == arriving.count("it is new") == arriving.count("Wait.") == 1
+    assert '<span class="name">talk.wav, talk.mp4</span>' in arriving
+    text = PageRenderer().text(make_status(inbox=tuple(pair)), KEPT, "en")
+    assert "  talk.wav, talk.mp4: it is new\n    Wait.\n" in text
+
+
+def test_the_text_of_a_stopped_daemon_says_since_when(make_status: MakeStatus) -> None:
+    text = PageRenderer().text(make_status(state="stopped"), KEPT, "en")
+    assert f"The daemon has not been running since {local_time(NOW)}." in text
+    assert "more than a minute ago" not in text
 
 
 def test_the_text_says_the_same(busy: Status) -> None:

@@ -145,7 +145,10 @@ def test_all_lists_together_are_bounded(tmp_path: Path) -> None:
     write_status(
         status(
             jobs=tuple(JobStatus(id=str(n), name=long, state="queued") for n in range(200)),
-            inbox=tuple(InboxStatus(name=long, reason=long) for _ in range(200)),
+            inbox=tuple(
+                InboxStatus(name=long, reason=long, waits_for="attention" if n < 20 else "turn")
+                for n in range(200)
+            ),
             devices=tuple(DeviceStatus(name=long, label=long) for _ in range(200)),
         ),
         file,
@@ -155,3 +158,4 @@ def test_all_lists_together_are_bounded(tmp_path: Path) -> None:
     assert shown is not None
     assert all(len(getattr(shown, name)) >= 20 for name in ("jobs", "inbox", "devices"))
     assert shown.unlisted.jobs + shown.unlisted.inbox + shown.unlisted.devices > 0
+    assert shown.unlisted.inbox == 200 - len(shown.inbox) == shown.unlisted.ready

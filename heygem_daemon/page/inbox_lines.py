@@ -1,0 +1,43 @@
+"""What is said of the files in the inbox that are not complete or need a person. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heygem_daemon.report.status import InboxStatus
+from heygem_daemon.spool.names import pair_key
+
+
+@dataclass(frozen=True, slots=True)
+class InboxLine:
+    """What is said of files in the inbox that belong together."""
+
+    name: str
+    """Their names."""
+
+    reasons: tuple[str, ...]
+    """Why they wait, each once."""
+
+    remedies: tuple[str, ...]
+    """What a person can do about it, each once."""
+
+
+def inbox_lines(entries: Iterable[InboxStatus]) -> tuple[InboxLine, ...]:
+    """Return one line for the files of one name that are arriving, or that a person has to act on
+    for the same reason; one for each other file. They stay in their order."""
+    groups: dict[object, list[InboxStatus]] = {}
+    for number, each in enumerate(entries):
+        key: object = number
+        if each.waits_for == "upload":
+            key = pair_key(each.name)
+        elif each.waits_for == "attention":
+            key = pair_key(each.name), each.reason, each.remedy
+        groups.setdefault(key, []).append(each)
+    return tuple(map(_line, groups.values()))
+
+
+def _line(group: list[InboxStatus]) -> InboxLine:
+    first, folder = group[0], f"{group[0].folder}/"
+    names = [first.name, *(each.name.removeprefix(folder) for each in group[1:])]
+    reasons = dict.fromkeys(each.reason for each in group)
+    remedies = dict.fromkeys(each.remedy for each in group if each.remedy)
+    return InboxLine(", ".join(names), tuple(reasons), tuple(remedies))

@@ -1,0 +1,71 @@
+"""The one order of what waits."""
+
+from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.unlisted import Unlisted
+from heygem_daemon.report.waiting import waiting_in_order
+
+
+def batch(name: str, **fields: object) -> BatchStatus:
+    values = {"id": name, "name": name, "dropped_as": name, "members": 3, "published": 0}
+    return BatchStatus.model_validate({**values, "failed": 0, **fields})
+
+
+def job(name: str, **fields: object) -> JobStatus:
+    return JobStatus.model_validate({"id": name, "name": name, "state": "queued", **fields})
+
+
+def ready(name: str, **fields: object) -> InboxStatus:
+    values = {"name": name, "reason": "is complete", "waits_for": "turn"}
+    return InboxStatus.model_validate({**values, **fields})
+
+
+def order(**fields: object) -> list[tuple[str, int | None]]:
+    """Return the names with their places."""
+    values = {
+        "version": "1", "pid": 1, "state": "working", "started": 0.0, "written": 0.0,
+        "spool": "/s", "engine": "auto", "device": "auto",
+    }  # fmt: skip
+    status = Status.model_validate({**values, **fields})
+    return [(each.entry.name, each.place) for each in waiting_in_order(status)]
+
+
+def test_jobs_batches_and_the_inbox_are_one_line() -> None:
+    found = order(
+        jobs=(job("r", state="running"), job("second", turn=1), job("fourth", turn=3)),
+        batches=(batch("third", turn=2),),
+        inbox=(ready("first", turn=0), ready("lone.wav", waits_for="partner"), ready("last")),
+    )
+    assert found == [("first", 1), ("second", 2), ("third", 3), ("fourth", 4), ("last", 5)]
+
+
+def test_what_others_pass_has_no_place() -> None:
+    """A hot folder outside its hours, a job that pauses after a fault; what is under way."""
+    found = order(
+        jobs=(
+            job("pauses", state="deferred", turn=0),
+            job("rests", rests=True, turn=0),
+            job("published", state="publishing"),
+            job("next", turn=1),
+        ),
+        batches=(batch("packed", packing=True), batch("at work", now=("1",))),
+        inbox=(ready("night/a", waits_for="hours", turn=0), ready("later")),
+    )
+    assert found == [
+        ("published", None), ("packed", None), ("at work", None),
+        ("next", 1), ("later", 2),
+        ("pauses", None), ("rests", None), ("night/a", None),
+    ]  # fmt: skip
+
+
+def test_where_all_rest_they_have_places() -> None:
+    found = order(jobs=(job("a", rests=True),), inbox=(ready("b", waits_for="hours"),))
+    assert found == [("a", 1), ("b", 2)]
+
+
+def test_jobs_that_are_not_listed_keep_their_places() -> None:
+    found = order(
+        jobs=(job("a", turn=1), job("b")),
+        inbox=(ready("hurried", turn=0), ready("c")),
+        unlisted=Unlisted(jobs=10),
+    )
+    assert found == [("hurried", 1), ("a", 2), ("b", 3), ("c", 14)]
