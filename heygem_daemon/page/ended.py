@@ -1,12 +1,12 @@
 """What the page shows of jobs and batches that have ended. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from heygem_daemon.page.forms import address_from, local_time, place_of
-from heygem_daemon.report.finished import FinishedBatch, FinishedJob
+from heygem_daemon.report.finished import FinishedBatch, FinishedJob, Outcome
 from heygem_daemon.report.status import BatchStatus, Status
 from heygem_daemon.spool.names import natural_key, printable
 
@@ -130,10 +130,11 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class FailedEntry:
-    """A failed job."""
+    """A failed job, or a batch of which nothing is published."""
 
     name: str
-    """With the batch's name and a slash before it for a member of a batch."""
+    """With the batch's name and a slash before it for a member of a batch. That of a batch ends
+    with a slash."""
 
     finished: str
     deleted: str
@@ -147,13 +148,11 @@ class FailedEntry:
 
 
 def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | BatchResult, ...]:
-    """Return the published jobs and the batches, the newest first. A batch is one entry. What
-    people have deleted is left out."""
+    """Return the published jobs, and the batches of which something is published, the newest first.
+    A batch is one entry. What people have deleted is left out."""
     singles: list[tuple[float, Result | BatchResult]] = []
     members: defaultdict[str, list[FinishedJob]] = defaultdict(list)
-    for job in status.finished:
-        if job.outcome != "published" or not standpoint.is_there(job.path):
-            continue
+    for job in _still_there(status.finished, "published", standpoint):
         if job.batch_id:
             members[job.batch_id].append(job)
         else:
@@ -161,7 +160,7 @@ def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | Batch
     batches = [
         (batch.finished, _ended_batch(batch, members.pop(batch.id, []), standpoint))
         for batch in status.finished_batches
-        if standpoint.is_there(batch.path)
+        if batch.published and standpoint.is_there(batch.path)
     ]
     under_way = {batch.id: batch for batch in status.batches}
     for batch_id, found in members.items():
@@ -171,19 +170,53 @@ def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | Batch
 
 
 def find_failures(status: Status, standpoint: Standpoint) -> tuple[FailedEntry, ...]:
-    """Return the failed jobs, the newest first. Those that people have deleted or taken back are
-    left out."""
-    return tuple(
-        FailedEntry(
-            name=_full_name(job, standpoint),
-            finished=local_time(job.finished),
-            deleted=standpoint.deletion(job.finished),
-            place=standpoint.place(job.path),
-            folder=standpoint.folder_address(job.path),
-            reason=job.reason or "",
-        )
-        for job in status.finished
-        if job.outcome == "failed" and standpoint.is_there(job.path)
+    """Return the failed jobs, and the batches of which nothing is published, the newest first.
+    Those that people have deleted or taken back are left out."""
+    jobs = [
+        (job.finished, _failed_job(job, standpoint))
+        for job in _still_there(status.finished, "failed", standpoint)
+    ]
+    batches = [
+        (batch.finished, _failed_batch(batch, standpoint))
+        for batch in status.finished_batches
+        if not batch.published and batch.failures and standpoint.is_there(batch.failures)
+    ]
+    # A batch ends with its last member, and stands before its members.
+    return tuple(entry for _, entry in sorted([*batches, *jobs], key=lambda each: -each[0]))
+
+
+def _still_there(
+    jobs: Sequence[FinishedJob], outcome: Outcome, standpoint: Standpoint
+) -> Iterator[FinishedJob]:
+    """Yield the jobs that ended like this and whose files are there. Where one has taken the place
+    of another, as after a retry, the last one counts."""
+    seen: set[str] = set()
+    for job in jobs:
+        if job.outcome == outcome and standpoint.is_there(job.path) and job.path not in seen:
+            seen |= {job.path} - {""}
+            yield job
+
+
+def _failed_job(job: FinishedJob, standpoint: Standpoint) -> FailedEntry:
+    return FailedEntry(
+        name=_full_name(job, standpoint),
+        finished=local_time(job.finished),
+        deleted=standpoint.deletion(job.finished),
+        place=standpoint.place(job.path),
+        folder=standpoint.folder_address(job.path),
+        reason=job.reason or "",
+    )
+
+
+def _failed_batch(batch: FinishedBatch, standpoint: Standpoint) -> FailedEntry:
+    ended = _ended_batch(batch, (), standpoint)
+    return FailedEntry(
+        name=f"{ended.name}/",
+        finished=ended.finished,
+        deleted=ended.deleted,
+        place=ended.failures_place,
+        folder=ended.failures,
+        reason=ended.count,
     )
 
 

@@ -1,6 +1,6 @@
 """What the page shows of jobs and batches that have ended."""
 
-from heygem_daemon.page.ended import find_results
+from heygem_daemon.page.ended import find_failures, find_results
 from heygem_daemon.page.renderer import TEXT_RULE, PageRenderer
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import BatchStatus
@@ -46,6 +46,35 @@ def test_a_batch_is_one_entry_with_its_zip_its_members_and_what_failed(
     assert "launch/: 11 of 12 published, 1 failed; 20" in english
     for line in ("outbox/launch/9.mp4", "outbox/launch/launch.zip", "failed/launch"):
         assert f"\n    {line}\n" in english
+
+
+def test_a_batch_of_which_nothing_is_published_has_failed(make_status: MakeStatus) -> None:
+    nothing = {"published": 0, "failed": 12, "zip": "", "path": ""}
+    last = failed("12", "There is no face.").model_copy(
+        update={"batch": "launch", "path": "failed/launch/12", "finished": NOW - 90}
+    )
+    status = make_status(
+        finished=(failed("after", "Dark."), last),
+        finished_batches=(BATCH.model_copy(update=nothing),),
+    )
+    assert find_results(status, KEPT) == ()
+    failures = find_failures(status, KEPT)
+    assert [each.name for each in failures] == ["after", "launch/", "launch/12"]
+    page = PageRenderer().html(status, KEPT)
+    assert '<a href="./failed/launch/">failed/launch</a>' in page
+    assert "0 of 12 published, 12 failed" in page
+    assert "已发布 0/12，12 个失败" in page
+
+
+def test_a_job_that_ended_again_is_listed_once(make_status: MakeStatus) -> None:
+    """Its retry has the name and the place of the first one."""
+    again = failed("bad", "Dark.")
+    first = failed("bad", "There is no face.").model_copy(update={"finished": NOW - 60})
+    made = published("talk")
+    earlier = published("talk", 5)
+    status = make_status(finished=(again, made, first, earlier))
+    assert [each.reason for each in find_failures(status, KEPT)] == ["Dark."]
+    assert [each.name for each in find_results(status, KEPT)] == ["talk"]
 
 
 def test_a_batch_under_way_is_one_entry_too(make_status: MakeStatus) -> None:
