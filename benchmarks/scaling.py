@@ -1,9 +1,10 @@
 """How throughput grows with the workers on the CPU: ``python -m benchmarks.scaling``.
 
 Renders the same number of jobs with 1, 2, 4 … workers, in one run: once where each video is new
-(cold), once where all jobs show a video whose template is cached (warm). ``--simulate CORES``
-simulates a machine of that many cores, with jobs that only take time, and compares the scheduler
-with the ideal.
+(cold), once where all jobs show a video whose template is cached (warm). ``--kinds shared`` renders
+one job of ``--seconds`` instead, whose chunks all workers draw, and compares the pictures bit for
+bit. ``--simulate CORES`` simulates a machine of that many cores, with jobs that only take time, and
+compares the scheduler with the ideal.
 """
 
 import argparse
@@ -17,7 +18,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+
+import av
 
 from benchmarks.clips import DEMO, looped_clip, looped_sound
 from benchmarks.simulated_machine import simulate
@@ -28,6 +32,7 @@ LEAST_SECONDS, MORE_SECONDS = 9.0, 3.0
 LOAD_SECONDS = 3.0
 """How long a simulated worker loads its engine."""
 SETTLE_SECONDS = 0.5
+COLOURS = {"cold": "#457b9d", "warm": "#2a9d8f", "shared": "#e9c46a"}
 LEFT, WIDTH, ROW = 150, 360, 24
 """Pixels of the plot: the labels, the longest bar, and a row."""
 
@@ -37,18 +42,21 @@ class Throughput:
     """Some jobs with one number of workers."""
 
     workers: int
-    is_cold: bool
+    kind: str
+    """cold, warm, or shared."""
     jobs: int
     seconds: float
     """From the start of the daemon to its end."""
     cpu_seconds: float
     """Processor time of the daemon and its workers."""
+    digest: str
+    """SHA-256 of the pictures of a shared job; empty for others."""
 
     @property
     def title(self) -> str:
         """What was measured, in words."""
         workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
-        return f"{'cold' if self.is_cold else 'warm'}, {workers}"
+        return f"{self.kind}, {workers}"
 
     @property
     def jobs_per_hour(self) -> float:
@@ -60,23 +68,34 @@ class Throughput:
         return self.cpu_seconds / self.seconds
 
 
-def measure(clip: Path, sound: Path, jobs: int, workers: int, is_cold: bool) -> Throughput:
+def measure(clip: Path, sound: Path, jobs: int, workers: int, kind: str) -> Throughput:
     """Render ``jobs`` jobs with ``workers`` workers on the CPU. Raises SystemExit where one
     fails."""
     with tempfile.TemporaryDirectory(dir=clip.parent) as folder:
         spool = Path(folder) / "spool"
-        if not is_cold:
+        if kind == "warm":
             drop(spool, "first", sound, clip)
             run_daemon(spool, 1)
         for number in range(jobs):
-            drop(spool, f"job-{number:02d}", sound, clip, number if is_cold else None)
+            drop(spool, f"job-{number:02d}", sound, clip, number if kind == "cold" else None)
         began, before = time.monotonic(), children_seconds()
         run_daemon(spool, workers)
         seconds, spent = time.monotonic() - began, children_seconds() - before
-        results = list((spool / "outbox").glob("job-*.json"))
+        results = sorted((spool / "outbox").glob("job-*.mp4"))
         if len(results) != jobs:
             raise SystemExit(f"{len(results)} of {jobs} jobs were rendered")
-    return Throughput(workers, is_cold, jobs, seconds, spent)
+        digest = hash_pictures(results[0]) if kind == "shared" else ""
+    return Throughput(workers, kind, jobs, seconds, spent, digest)
+
+
+def hash_pictures(video: Path) -> str:
+    """Return the SHA-256 of all decoded pictures. The encoded bytes may differ where the pictures
+    do not: x264 may choose another of two predictions that have the same effect."""
+    found = sha256()
+    with av.open(str(video)) as container:
+        for picture in container.decode(video=0):
+            found.update(picture.to_ndarray().tobytes())
+    return found.hexdigest()
 
 
 def drop(spool: Path, name: str, sound: Path, clip: Path, mark: int | None = None) -> None:
@@ -114,9 +133,9 @@ def table(found: Sequence[Throughput]) -> Iterator[str]:
     """Yield the lines of a table: each is compared with one worker."""
     yield "| templates, workers | seconds | jobs an hour | against one worker | cores busy |"
     yield "|---|---|---|---|---|"
-    alone = {each.is_cold: each for each in found if each.workers == 1}
+    alone = {each.kind: each for each in found if each.workers == 1}
     for each in found:
-        gain = each.jobs_per_hour / alone[each.is_cold].jobs_per_hour
+        gain = each.jobs_per_hour / alone[each.kind].jobs_per_hour
         yield (
             f"| {each.title} | {each.seconds:.1f} | {each.jobs_per_hour:.0f} | {gain:.2f} |"
             f" {each.cores_busy:.2f} |"
@@ -129,7 +148,7 @@ def plot(found: Sequence[Throughput]) -> str:
     rows = []
     for number, each in enumerate(found):
         top, length = number * ROW, WIDTH * each.jobs_per_hour / most
-        colour = "#457b9d" if each.is_cold else "#2a9d8f"
+        colour = COLOURS[each.kind]
         rows.append(
             f'<text x="{LEFT - 6}" y="{top + 16}" text-anchor="end">{each.title}</text>'
             f'<rect x="{LEFT}" y="{top + 4}" width="{length:.0f}" height="16" fill="{colour}"/>'
@@ -162,7 +181,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=10, help="length of a job, a multiple of 10")
     parser.add_argument("--lines", type=int, default=1080, help="lines of the video")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--kinds", nargs="+", default=["cold", "warm"], choices=["cold", "warm"])
+    parser.add_argument("--kinds", nargs="+", default=["cold", "warm"], choices=list(COLOURS))
     parser.add_argument("--plot", type=Path, help="SVG to write")
     parser.add_argument("--simulate", type=int, metavar="CORES", help="simulate a machine instead")
     options = parser.parse_args()
@@ -174,11 +193,14 @@ def main() -> None:
         video, target = DEMO / "presenter.mp4", Path(folder) / "a.mp4"
         clip = looped_clip(video, sound, target, options.lines, options.seconds)
         found = [
-            measure(clip, sound, options.jobs, workers, kind == "cold")
+            measure(clip, sound, 1 if kind == "shared" else options.jobs, workers, kind)
             for kind in options.kinds
             for workers in options.workers
         ]
     print("\n".join(table(found)))
+    shared = {each.digest for each in found if each.kind == "shared"}
+    if shared:
+        print("all pictures are equal" if len(shared) == 1 else "THE PICTURES DIFFER")
     if options.plot:
         options.plot.write_text(plot(found))
 

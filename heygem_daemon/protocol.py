@@ -96,6 +96,9 @@ class Render(Message):
     cores: int = 0
     """How many of its threads may compute at the same time, on the CPU, where other jobs have the
     other cores; 0: as many as there are."""
+    assistant: int = 0
+    """0: render the job. Otherwise another worker does, and this one, the assistant of that number,
+    draws chunks of it; ``job_id`` is then no job's, and the answer is ``Assisted``."""
 
 
 class Halt(Message):
@@ -198,6 +201,15 @@ class Rendered(Message):
     """Path of the before/after picture; None: there is none."""
 
 
+class Assisted(Message):
+    """No chunk of the job is left that nobody draws."""
+
+    kind: Literal["assisted"] = "assisted"
+    job_id: str
+    chunks: int
+    """How many this worker drew."""
+
+
 class Refused(Message):
     """The input is bad: the reason, and what a person can do about it (may be empty)."""
 
@@ -267,6 +279,7 @@ FromWorker = Annotated[
     | Progress
     | LogMessage
     | Rendered
+    | Assisted
     | Refused
     | Deferred
     | Crashed

@@ -174,6 +174,9 @@ class Settings(BaseSettings):
         default=18, ge=0, le=51, description="Quality (CRF); lower is better."
     )
     preset: NextJob[Preset] = Field(default="veryfast", description="Speed of x264 and x265.")
+    share_chunks: AtOnce[bool] = Field(
+        default=True, description="Let idle workers of the CPU draw chunks of a long job."
+    )
     threads: Restart[Whole] = Field(
         default=0, ge=0, le=1024, description="CPU threads; 0: automatic."
     )

@@ -80,6 +80,19 @@ class JobPauses(Event, text="job pauses: {other} has its turn"):
     other: str
 
 
+class ChunksShared(Event, text="{device} draws chunks of it too"):
+    """Nothing else waits for that worker. It stops as soon as another job does."""
+
+    device: str
+
+
+class SharingEnded(Event, text="{device} draws no more chunks of it: {reason}", level="WARNING"):
+    """The job's own worker draws what is missing."""
+
+    device: str
+    reason: str
+
+
 class JobPublished(Event, text="published as {file}"):
     """Done: seconds of work, and seconds of work per second of result."""
 

@@ -63,6 +63,13 @@ def device_choice(gpu: GpuReading) -> DeviceChoice:
     return DeviceChoice("cuda:0", gpu.uuid, gpu.name, gpu.index, gpu.mig_instance)
 
 
+def join_labels(devices: Sequence[DeviceChoice]) -> str:
+    """Return the name of a device, or of several slots of the CPU, for people."""
+    if len(devices) == 1:
+        return devices[0].label
+    return f"{devices[0].name}, slots {', '.join(str(each.slot) for each in devices)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """The job may start on ``device``."""

@@ -17,6 +17,8 @@ from heygem_daemon.render.draw import OnSource, RenderContext, draw_chunk
 from heygem_daemon.render.progress import ChunkReporter
 from heygem_daemon.render.report import RenderStats
 
+ShouldStop = Callable[[], bool]
+
 MIN_PIECE_FRAMES = 16
 """A chunk is not cut into pieces shorter than this."""
 
@@ -30,7 +32,7 @@ class ChunkRenderer:
     workspace: Path
     reporter: ChunkReporter
     stats: RenderStats
-    should_stop: Callable[[], bool]
+    should_stop: ShouldStop
     """Called before each chunk and each piece."""
     on_source: OnSource
     """Called with the source picture of every frame that is drawn."""

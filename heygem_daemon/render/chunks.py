@@ -41,6 +41,10 @@ class Chunk:
         """Return the path of this chunk's encoded file."""
         return workspace / f"{self._stem}{self.suffix}"
 
+    def lock_path(self, workspace: Path) -> Path:
+        """Return the path of the file whose lock is held by whoever draws this chunk."""
+        return workspace / f"lock-{self.number:05d}"
+
     def halves(self) -> tuple["Chunk", "Chunk"]:
         """Return the chunk in two pieces; it must have two frames or more."""
         middle = (self.first + self.stop) // 2
@@ -76,7 +80,7 @@ def reset_stale_workspace(workspace: Path, fingerprint: dict[str, object]) -> No
     Segments and sound of another fingerprint are removed, and the new one is written durably.
     """
     workspace.mkdir(parents=True, exist_ok=True)
-    if _read_fingerprint(workspace) == json.loads(json.dumps(fingerprint)):
+    if has_fingerprint(workspace, fingerprint):
         return
     for stale in [*find_segments(workspace), encoded_audio_path(workspace)]:
         stale.unlink(missing_ok=True)
@@ -86,6 +90,11 @@ def reset_stale_workspace(workspace: Path, fingerprint: dict[str, object]) -> No
         durable=True,
         temporary_name=f".{FINGERPRINT_FILE}",
     )
+
+
+def has_fingerprint(workspace: Path, fingerprint: dict[str, object]) -> bool:
+    """Whether the segments in ``workspace`` are of the job with this fingerprint."""
+    return bool(_read_fingerprint(workspace) == json.loads(json.dumps(fingerprint)))
 
 
 def encoded_audio_path(workspace: Path) -> Path:

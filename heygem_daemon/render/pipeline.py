@@ -1,15 +1,13 @@
 """Render a job from its two files to a result: probe, listen, track, draw, join, review."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from heygem_daemon import __version__
-from heygem_daemon.device.batching import BatchSizer, fitting_batch_size
 from heygem_daemon.device.memory import device_memory
-from heygem_daemon.engines.base import Engine, Performance, PerformanceSummary, Template
+from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
 from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.mux import mux_segments
@@ -20,9 +18,10 @@ from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.render import chunks
 from heygem_daemon.render.appraisal import Appraisal, Appraiser, describe_error
-from heygem_daemon.render.chunk_retry import ChunkRenderer
+from heygem_daemon.render.chunk_retry import ShouldStop
 from heygem_daemon.render.coverage import is_covered, refuse_coverage, refuse_damage
 from heygem_daemon.render.draw import OnSource, RenderContext
+from heygem_daemon.render.drawing import JobDrawing
 from heygem_daemon.render.face_video import with_face_video
 from heygem_daemon.render.inputs import (
     input_warnings,
@@ -42,17 +41,11 @@ from heygem_daemon.render.output import (
 from heygem_daemon.render.overlap import run_in_background
 from heygem_daemon.render.progress import OnProgress, ProgressReporter
 from heygem_daemon.render.report import Inputs, Json, RenderStats, build_report, write_json
-from heygem_daemon.render.speech_cache import SpeechCache
-from heygem_daemon.render.template import staged_template
+from heygem_daemon.render.speech_cache import CachedSpeech, SpeechCache
+from heygem_daemon.render.template import staged_template, template_folder, template_key
 from heygem_daemon.render.unchanged import InputWatch, require_hashes, require_unchanged
 from heygem_daemon.render.upright import turn_to_face
 from heygem_daemon.speech.activity import Curve
-from heygem_daemon.system.units import GIB
-
-SETTLED_AFTER_DRAWING = {"strip", "min_coverage", "audio", "given"}
-"""Options that change no segment, nor the sound that is encoded ahead."""
-
-ShouldStop = Callable[[], bool]
 
 PICTURES_TO_CHECK = 1500
 """Pictures of a video without a usable face that are decoded again to find damage."""
@@ -75,29 +68,46 @@ def render_job(
     EnvironmentFault for faults that may pass, and Interrupted when ``should_stop`` returns True;
     finished chunks stay on disk.
     """
-    with require_unchanged([Path(render.audio), Path(render.video)]) as watch:
-        return _render(engine, render, cache, on_progress, should_stop, speech_cache, watch)
-
-
-def _render(
-    engine: Engine[Any],
-    render: Render,
-    cache: Path,
-    on_progress: OnProgress,
-    should_stop: ShouldStop,
-    speech_cache: SpeechCache | None,
-    watch: InputWatch,
-) -> Rendered:
     # The report gives the peak of this job only.
     device_memory(engine.device.torch_device).reset_peak()
     reporter = ProgressReporter(render.job_id, on_progress, should_stop)
+    with require_unchanged([Path(render.audio), Path(render.video)]) as watch:
+        prepared = prepare_job(
+            engine, render, cache, reporter, should_stop, speech_cache or SpeechCache(), watch
+        )
+        with prepared as (job, sound):
+            rendered = job.run(sound)
+        if not watch.is_proven():
+            inputs, files = job.inputs, (Path(render.audio), job.reader.path)
+            hashes = (inputs.audio_sha256, inputs.video_sha256)
+            require_hashes(dict(zip(files, hashes, strict=True)), reporter.step)
+        return rendered
+
+
+@contextmanager
+def prepare_job(
+    engine: Engine[Any],
+    render: Render,
+    cache: Path,
+    reporter: ProgressReporter,
+    should_stop: ShouldStop,
+    speech_cache: SpeechCache,
+    watch: InputWatch,
+    scratch: Path | None = None,
+) -> Iterator[tuple["RenderJob", CachedSpeech]]:
+    """Examine a job's files and listen to its sound; yield the job, and the sound.
+
+    ``scratch``: folder for what this process writes besides the result; None: the workspace.
+    Raises as ``render_job``.
+    """
+    scratch = scratch or Path(render.workspace)
     guard = MediaGuard(render.limits, reporter.step, render.cores)
     with reporter.stage("probe"):
         require_possible(render.options)
         require_no_links(render)
         watch.begin(reporter.step)
-        render, image = with_face_video(render, guard)
-        reader = VideoReader(Path(render.video), Path(render.workspace), guard)
+        render, image = with_face_video(render, scratch, guard)
+        reader = VideoReader(Path(render.video), scratch, guard)
         inputs = replace(probe_inputs(Path(render.audio), reader), image=image)
         require_encodable(render.options, inputs.video)
         require_disk_space_for(render, inputs)
@@ -105,22 +115,17 @@ def _render(
         waveform = read_waveform(
             Path(render.audio), voice_channel=inputs.audio.voice_channel, guard=guard
         )
-        sound = reporter.report_steps(waveform)
-        speech_cache = speech_cache or SpeechCache()
-        cached = speech_cache.get_or_extract(engine, inputs.audio_sha256, sound, watch.is_proven)
+        samples = reporter.report_steps(waveform)
+        sound = speech_cache.get_or_extract(engine, inputs.audio_sha256, samples, watch.is_proven)
         track = plan_track(render, MediaGuard(step=reporter.step, cores=render.cores))
     reader.keep_depth(encoder_of(render.options, inputs.video).deep)
     with reader:
-        job = _RenderJob(engine, render, cache, reporter, should_stop, inputs, reader, track, watch)
-        rendered = job.run(cached.speech, cached.level)
-    if not watch.is_proven():
-        hashes = {Path(render.audio): inputs.audio_sha256, reader.path: inputs.video_sha256}
-        require_hashes(hashes, reporter.step)
-    return rendered
+        job = RenderJob(engine, render, cache, reporter, should_stop, inputs, reader, track, watch)
+        yield job, sound
 
 
 @dataclass(frozen=True, slots=True)
-class _RenderJob:
+class RenderJob:
     """One job whose files have been probed."""
 
     engine: Engine[Any]
@@ -133,19 +138,29 @@ class _RenderJob:
     track: TrackOptions
     watch: InputWatch
 
-    def run(self, speech: object, level: Curve) -> Rendered:
-        """Render the job. ``speech``: the engine's features; ``level``: (N,) dB of each 20 ms."""
+    def run(self, sound: CachedSpeech) -> Rendered:
+        """Render the job."""
+        job, template, context = self.plan(sound)
+        return job.produce(template, context, sound.level)
+
+    def plan(self, sound: CachedSpeech) -> tuple["RenderJob", Template, RenderContext]:
+        """Track the face and plan what is drawn: return the job, as it is with its video turned
+        where that is needed, its template, and what all chunks share."""
         timeline = self.build_timeline()
         with self.reporter.stage("track"):
             with ExitStack() as staged:
                 job, template = self.find_face(timeline, staged)
-                performance = self.engine.plan_performance(template, speech, timeline)
+                performance = self.engine.plan_performance(template, sound.speech, timeline)
             if template.mouths is not None:
                 template.mouths.close()
             self.require_coverage(performance.summary)
-        return job.produce(template, performance, timeline, level)
+        label = label_for(self.render, self.reader.info, timeline.fps)
+        context = RenderContext(
+            self.reader, timeline, self.engine, performance, self.render.options, label
+        )
+        return job, template, context
 
-    def find_face(self, timeline: Timeline, staged: ExitStack) -> tuple["_RenderJob", Template]:
+    def find_face(self, timeline: Timeline, staged: ExitStack) -> tuple["RenderJob", Template]:
         """Track the video, turned where that shows a face; return its job and the template.
 
         At the end of ``staged`` what is new of templates enters the cache.
@@ -157,14 +172,9 @@ class _RenderJob:
         turned = replace(self, inputs=replace(self.inputs, video=self.reader.info))
         return turned, staged.enter_context(turned.prepare_template(timeline))
 
-    def produce(
-        self, template: Template, performance: Performance, timeline: Timeline, level: Curve
-    ) -> Rendered:
-        """Draw the performance, join the result, review it, and write the report."""
-        label = label_for(self.render, self.reader.info, timeline.fps)
-        context = RenderContext(
-            self.reader, timeline, self.engine, performance, self.render.options, label
-        )
+    def produce(self, template: Template, context: RenderContext, level: Curve) -> Rendered:
+        """Draw the performance, join the result, review it, and write the report. ``level``: (N,)
+        dB of each 20 ms of the sound."""
         strip = self.result_path.with_name("strip.png") if self.render.options.strip else None
         appraiser = Appraiser(context, template, level, strip)
         stats = RenderStats()
@@ -195,6 +205,12 @@ class _RenderJob:
         frames = frame_count(self.inputs.audio.duration, fps)
         return build_timeline(self.reader.timestamps, fps, frames, self.render.options.loop)
 
+    def is_tracked(self, timeline: Timeline) -> bool:
+        """Whether the cache has the template of the job."""
+        count = shown_pictures(timeline)
+        key = template_key(self.reader, self.inputs.video_sha256, count, self.render.options.face)
+        return template_folder(self.cache, key).is_dir()
+
     def prepare_template(self, timeline: Timeline) -> AbstractContextManager[Template]:
         def on_pictures(done: int, total: int) -> None:
             self.reporter.report_tracked(done, total)
@@ -202,7 +218,7 @@ class _RenderJob:
         return staged_template(
             self.reader,
             self.inputs.video_sha256,
-            int(timeline.source_indices.max()) + 1,
+            shown_pictures(timeline),
             self.engine.tracker,
             self.cache,
             on_pictures,
@@ -212,19 +228,6 @@ class _RenderJob:
 
     def draw(self, context: RenderContext, stats: RenderStats, on_source: OnSource) -> list[Path]:
         """Draw every chunk that has no segment yet; return the segments in order."""
-        workspace = Path(self.render.workspace)
-        plan = chunks.split_frames(
-            len(context.timeline),
-            context.timeline.fps,
-            self.render.options.chunk_seconds,
-            self.result_path.suffix,
-        )
-        chunks.reset_stale_workspace(workspace, self.fingerprint())
-        reporter = self.reporter.chunk_reporter(len(plan), len(context.timeline))
-        batching = self.choose_batching(stats)
-        renderer = ChunkRenderer(
-            context, batching, workspace, reporter, stats, self.should_stop, on_source
-        )
 
         def warn(error: Exception) -> None:
             stats.add_warning(
@@ -232,7 +235,11 @@ class _RenderJob:
             )
 
         with run_in_background(self.encode_sound, warn):
-            return [segment for chunk in plan for segment in renderer.draw(chunk)]
+            return self.drawing(context, stats).draw_all(on_source)
+
+    def drawing(self, context: RenderContext, stats: RenderStats) -> JobDrawing:
+        """Return what draws the chunks."""
+        return JobDrawing(context, self.render, self.inputs, self.reporter, self.should_stop, stats)
 
     def encode_sound(self, is_wanted: Callable[[], bool]) -> None:
         """Encode the sound, unless an earlier attempt has.
@@ -242,20 +249,6 @@ class _RenderJob:
         target = chunks.encoded_audio_path(Path(self.render.workspace))
         if not target.exists():
             encode_ahead(Path(self.render.audio), target, is_wanted, self.track)
-
-    def choose_batching(self, stats: RenderStats) -> BatchSizer:
-        """Choose the frames per batch: the engine's own number, or fewer if memory is short."""
-        engine = self.engine
-        memory = device_memory(engine.device.torch_device, self.render.keep_free_vram_bytes)
-        free = memory.free_bytes()
-        size = fitting_batch_size(engine.batch, engine.bytes_per_frame, free)
-        if size < engine.batch:
-            stats.add_warning(
-                f"Only {free / GIB:.1f} GiB of memory were free on the device: drawing began "
-                f"with {size} frames at once rather than {engine.batch}."
-            )
-        engine.begin_job(size)
-        return BatchSizer(engine.batch, size, memory.release_cached, stats.add_warning)
 
     @property
     def result_path(self) -> Path:
@@ -324,17 +317,7 @@ class _RenderJob:
             strip=str(appraisal.strip) if appraisal.strip else None,
         )
 
-    def fingerprint(self) -> dict[str, object]:
-        """What must be equal for the segments of an earlier attempt to be reused."""
-        return {
-            "version": __version__,
-            # Whoever can change the content of a file after it was hashed harms only their own.
-            "owner": Path(self.render.audio).lstat().st_uid,
-            "engine": self.engine.name,
-            "weights": self.engine.weights_sha256,
-            "precision": self.engine.precision,
-            "audio": self.inputs.audio_sha256,
-            "video": self.inputs.video_sha256,
-            "options": self.render.options.model_dump(exclude=SETTLED_AFTER_DRAWING),
-            "label": self.render.label and self.render.label.model_dump(),
-        }
+
+def shown_pictures(timeline: Timeline) -> int:
+    """Return how many pictures of the video a job shows, up to the last one of them."""
+    return int(timeline.source_indices.max()) + 1

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from heygem_daemon.errors import Interrupted
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 STEP_REPORT_SECONDS = 1.0
 """Least time between two reports of mere steps."""
+LOOK_SECONDS = 1.0
+"""Least time between two looks at what other workers have finished."""
 CHUNK_SECONDS = 6.0
 """How long after a stop the current chunk may still be finished."""
 
@@ -98,9 +101,9 @@ class ProgressReporter:
         """Report that ``done`` of ``total`` output pictures have been checked."""
         self.report(Progress(job_id=self._job_id, stage="review", frames=done, total_frames=total))
 
-    def chunk_reporter(self, count: int, frames: int) -> "ChunkReporter":
-        """Return a reporter for ``count`` chunks with ``frames`` frames in all."""
-        return ChunkReporter(self._job_id, self.report, count, frames)
+    def chunk_reporter(self, plan: Sequence[Chunk], workspace: Path) -> "ChunkReporter":
+        """Return a reporter for the chunks of ``plan``, whose segments come into ``workspace``."""
+        return ChunkReporter(self._job_id, self.report, plan, workspace)
 
     def report(self, progress: Progress) -> None:
         """Pass a message on, with the number of steps so far."""
@@ -113,42 +116,79 @@ class ProgressReporter:
 
 
 class ChunkReporter:
-    """Reports drawn frames and their rate, without the chunks of earlier attempts."""
+    """Reports drawn frames and their rate, without the chunks of earlier attempts. It counts what
+    other workers finish meanwhile."""
 
-    def __init__(self, job_id: str, on_progress: OnProgress, count: int, frames: int) -> None:
+    def __init__(
+        self, job_id: str, on_progress: OnProgress, plan: Sequence[Chunk], workspace: Path
+    ) -> None:
         self._job_id = job_id
         self._on_progress = on_progress
-        self._count = count
-        self._frames = frames
-        self._chunk = 0
+        self._plan = plan
+        self._workspace = workspace
+        self._finished: set[int] = set()
+        self._chunk: Chunk | None = None
         self._done = 0
-        self._drawn = 0
-        self._began = time.monotonic()
+        self._began = self._looked_at = time.monotonic()
+        self._look()
+        self._done_before = self._count_finished()
 
     def start_chunk(self, chunk: Chunk) -> None:
-        """Report that drawing ``chunk`` starts."""
-        self._report(chunk.number + 1, chunk.first)
+        """Report that drawing ``chunk``, or a piece of one, starts."""
+        self._begin(chunk)
+        self._report()
 
     def skip_chunk(self, chunk: Chunk) -> None:
-        """Report that ``chunk`` was finished by an earlier attempt."""
-        self._report(chunk.number + 1, chunk.stop)
+        """Report that ``chunk`` was finished by an earlier attempt or by another worker."""
+        self._begin(chunk)
+        self._done = chunk.frame_count
+        if chunk.piece:  # Whole ones were counted at the beginning, where they were there.
+            self._done_before += chunk.frame_count
+        self._report()
 
     def advance(self, frames: int) -> None:
         """Report that ``frames`` more frames of the current chunk are drawn."""
-        self._drawn += frames
-        self._report(self._chunk, self._done + frames)
+        self._done += frames
+        if time.monotonic() - self._looked_at >= LOOK_SECONDS:
+            self._look()
+        self._report()
 
-    def _report(self, chunk: int, done: int) -> None:
-        self._chunk, self._done = chunk, done
+    def _begin(self, chunk: Chunk) -> None:
+        if self._chunk is not None and self._chunk.number != chunk.number:
+            self._finished.add(self._chunk.number)
+        self._chunk, self._done = chunk, 0
+        self._look()
+
+    def _look(self) -> None:
+        """Look which chunks are finished, whoever drew them."""
+        self._looked_at = time.monotonic()
+        self._finished |= {
+            each.number
+            for each in self._plan
+            if each.number not in self._finished and each.segment_path(self._workspace).exists()
+        }
+
+    def _count_finished(self) -> int:
+        """Return how many frames are drawn of the chunks that are finished, and of the current one
+        before its piece."""
+        current = None if self._chunk is None else self._chunk.number
+        finished = self._finished - {current}
+        before = 0
+        if self._chunk is not None:
+            before = self._chunk.first - self._plan[self._chunk.number].first
+        return before + sum(self._plan[number].frame_count for number in finished)
+
+    def _report(self) -> None:
+        done = self._count_finished() + self._done
         elapsed = max(time.monotonic() - self._began, 1e-6)
         self._on_progress(
             Progress(
                 job_id=self._job_id,
                 stage="render",
-                chunk=chunk,
-                chunks=self._count,
+                chunk=0 if self._chunk is None else self._chunk.number + 1,
+                chunks=len(self._plan),
                 frames=done,
-                total_frames=self._frames,
-                fps=round(self._drawn / elapsed, 1),
+                total_frames=self._plan[-1].stop,
+                fps=round((done - self._done_before) / elapsed, 1),
             )
         )

@@ -27,6 +27,8 @@ class RenderStats:
     """Chunks and pieces drawn in this attempt."""
     resumed: int = 0
     """Chunks and pieces of earlier attempts."""
+    shared: int = 0
+    """Chunks that other workers drew in this attempt."""
     retried: int = 0
     """Chunks and pieces drawn again after an error."""
     warnings: list[str] = field(default_factory=list)
@@ -100,7 +102,12 @@ def build_report(
             *appraisal.warnings,
             *stats.warnings,
         ],
-        "chunks": {"drawn": stats.drawn, "resumed": stats.resumed, "retried": stats.retried},
+        "chunks": {
+            "drawn": stats.drawn,
+            "resumed": stats.resumed,
+            "retried": stats.retried,
+            "shared": stats.shared,
+        },
         "stage_seconds": stats.stage_seconds,
         "stage_cpu_seconds": stats.stage_cpu_seconds,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

@@ -62,6 +62,22 @@ def pictures_to_track(available: int, needed: int, fps: Fraction) -> int:
     return min(length, available)
 
 
+def template_key(
+    reader: VideoReader, video_sha256: str, needed_pictures: int, face: FaceChoice
+) -> str:
+    """Return the name of a template; parameters as ``staged_template``."""
+    count = pictures_to_track(reader.frame_count, needed_pictures, reader.info.fps)
+    # An HDR video is tracked in the SDR pictures that are made of it.
+    mapped = f"-sdr{TONE_MAP_VERSION}" if reader.info.hdr is not None else ""
+    turned = f"-turned{reader.info.turned}" if reader.info.turned else ""
+    return f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}{mapped}{turned}"
+
+
+def template_folder(cache: Path, key: str) -> Path:
+    """Return where the template of that name lies in the cache."""
+    return cache / "templates" / key
+
+
 def prepare_template(
     reader: VideoReader,
     video_sha256: str,
@@ -76,7 +92,7 @@ def prepare_template(
         reader, video_sha256, needed_pictures, tracker, cache, on_pictures, lambda: True, face
     ) as template:
         pass
-    return replace(template, cache=cache / "templates" / template.key, staging=None)
+    return replace(template, cache=template_folder(cache, template.key), staging=None)
 
 
 @contextmanager
@@ -102,11 +118,8 @@ def staged_template(
     many faces.
     """
     count = pictures_to_track(reader.frame_count, needed_pictures, reader.info.fps)
-    # An HDR video is tracked in the SDR pictures that are made of it.
-    mapped = f"-sdr{TONE_MAP_VERSION}" if reader.info.hdr is not None else ""
-    turned = f"-turned{reader.info.turned}" if reader.info.turned else ""
-    key = f"{video_sha256[:32]}-{count}-{face}-v{TRACKING_VERSION}{mapped}{turned}"
-    staging = StagedFolder(cache / "templates" / key)
+    key = template_key(reader, video_sha256, needed_pictures, face)
+    staging = StagedFolder(template_folder(cache, key))
     try:
         mouths: KeptCrops | None = None
         if staging.is_new:

@@ -20,9 +20,9 @@ from heygem_daemon.protocol import (
     Rendered,
     Unfit,
 )
+from heygem_daemon.service.chunk_sharing import ChunkSharing
 from heygem_daemon.service.devices import DeviceFinder
 from heygem_daemon.service.gpu_monitor import GpuMonitor
-from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.progress import record_progress
 from heygem_daemon.service.reaper import WorkerReaper
@@ -52,7 +52,7 @@ class Attempts:
         gpu_monitor: GpuMonitor,
         reaper: WorkerReaper,
         outcomes: JobOutcomes,
-        faults: ItemFaults,
+        sharing: ChunkSharing,
     ) -> None:
         self._spool = spool
         self._executor = executor
@@ -62,7 +62,8 @@ class Attempts:
         self._reaper = reaper
         self._outcomes = outcomes
         self._tally = outcomes.tally
-        self._faults = faults
+        self._faults = outcomes.faults
+        self._sharing = sharing
         self._running: dict[str, RunningJob] = {}
         self._worker_memory: dict[int, tuple[DeviceChoice, MemoryUsage]] = {}
         """Where each worker is, and its memory, by the worker's number."""
@@ -95,6 +96,7 @@ class Attempts:
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
         self._reaper.apply(settings)
+        self._sharing.apply(settings)
 
     def add(self, running: RunningJob) -> None:
         """Follow an attempt that is about to start."""
@@ -114,6 +116,7 @@ class Attempts:
                 message = Halted(job_id=message.job_id)
             running = self.find(event.job_id)
             try:
+                self._sharing.note(event)
                 if isinstance(message, Verdict):
                     self._handle_verdict(event, message)
                 else:
@@ -134,6 +137,19 @@ class Attempts:
         for each in list(self.running):
             self._try(f"the worker of job {each.job.id}", self._reaper.kill_if_stuck, each)
         self._reaper.retire_idle()
+
+    def assistants_of(self, job_id: str) -> list[DeviceChoice]:
+        """Return where other workers draw chunks of a job."""
+        return [each.device for each in self._sharing.assistants_of(job_id)]
+
+    def is_drawn(self, job_id: str) -> bool:
+        """Whether a worker draws chunks of a job. That of a job that does not run still has the
+        options of its last attempt."""
+        return bool(self._sharing.assistants_of(job_id))
+
+    def share_chunks(self) -> None:
+        """Let idle workers draw chunks of long jobs, as far as nobody else wants them."""
+        self._sharing.update(list(self.running), self.rss_by_worker)
 
     def interrupt_all(self) -> None:
         """End the attempts that still run as interrupted, after the executor was closed."""
@@ -209,7 +225,7 @@ class Attempts:
         if running is not None:
             self._check_gpu(event, running, verdict)
             self.end(running.job.id, verdict)
-        elif isinstance(verdict, WorkerDied):
+        elif isinstance(verdict, WorkerDied) and event.job_id is None:
             WorkerDead(event.device.label, verdict.reason).log()
 
     def _check_gpu(self, event: WorkerEvent, running: RunningJob, verdict: Verdict) -> None:

@@ -52,7 +52,11 @@ def _gpu_status(gpu: GpuReading, snapshot: DispatchSnapshot) -> DeviceStatus:
 
 def _jobs_on(place: Place, snapshot: DispatchSnapshot) -> tuple[str, ...]:
     """Return the names of the jobs that run in a place."""
-    running = (each.job.title for each in snapshot.running if each.device.place == place)
+    running = (
+        each.job.title
+        for each in snapshot.running
+        if place in [used.place for used in (each.device, *snapshot.assistants(each.job.id))]
+    )
     return tuple(map(printable, running))
 
 

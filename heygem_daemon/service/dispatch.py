@@ -165,6 +165,7 @@ class Dispatcher:
             rests={name: self._rest.reason_in(name) for name in self._rest.hours},
             warnings=self._gpu_monitor.warnings,
             warning_counts=dict(self._gpu_monitor.warning_counts),
+            assistants=self.attempts.assistants_of,
             in_turn=self.in_turn_with,
         )
 
@@ -238,7 +239,7 @@ class Dispatcher:
             return True
         elif (reason := self._rest.reason_in(queued.folder)) is not None:
             self._queue.set_reason(queued, reason, "hours")
-        elif not self._waits_for_disk_space(queued):
+        elif not (self._waits_for_disk_space(queued) or self.attempts.is_drawn(queued.job.id)):
             choice = self._devices.choose(engine, bool(self.attempts.running))
             if choice is None or self._lacks_memory(engine, choice):
                 waiting.add(engine)

@@ -7,6 +7,7 @@ from heygem_daemon.config.folders import PriorityCaps
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.admission import DiskSpaceCheck, MemoryCheck
 from heygem_daemon.service.attempts import Attempts
+from heygem_daemon.service.chunk_sharing import ChunkSharing
 from heygem_daemon.service.cpu_capacity import CpuCapacity
 from heygem_daemon.service.devices import DeviceFinder, read_cpu_need
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
@@ -60,8 +61,8 @@ def build_parts(
     rest = Rest(settings, clock)
     queue = Queue(caps, rest.is_resting)
     signer = ResultSigner(settings, clock, dependencies.wake.set)
-    memory_bytes = dependencies.memory.total
-    cpu = CpuCapacity(settings, clock, read_cpu_need, dependencies.read_processors, memory_bytes)
+    memory = dependencies.memory
+    cpu = CpuCapacity(settings, clock, read_cpu_need, dependencies.read_processors, memory.total)
     devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock, cpu)
     faults = dependencies.faults
     gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
@@ -70,14 +71,16 @@ def build_parts(
         spool, queue, settings.max_attempts, clock, faults, signer, tally, on_end
     )
     reaper = WorkerReaper(settings, devices, executor, clock)
+    sharing = ChunkSharing(settings, queue, rest, devices, memory, executor, clock)
+    attempts = Attempts(spool, executor, clock, devices, gpu_monitor, reaper, outcomes, sharing)
     return DispatchParts(
         queue=queue,
         devices=devices,
         disk_space=DiskSpaceCheck(spool.root, round(settings.free_space_gib * GIB)),
-        memory=dependencies.memory,
+        memory=memory,
         gpu_monitor=gpu_monitor,
         outcomes=outcomes,
-        attempts=Attempts(spool, executor, clock, devices, gpu_monitor, reaper, outcomes, faults),
+        attempts=attempts,
         signer=signer,
         tally=tally,
         rest=rest,

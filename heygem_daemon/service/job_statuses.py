@@ -1,9 +1,10 @@
 """The entries of the status for claimed jobs. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from heygem_daemon.gpu.placement import DeviceChoice, join_labels
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.status import JobStatus
 from heygem_daemon.service.item_faults import ItemFaults
@@ -34,7 +35,7 @@ def _job_entries(
 ) -> Iterator[tuple[Job, Callable[[], JobStatus]]]:
     """Yield the jobs of the status, each with a function that makes its entry."""
     for running in snapshot.running:
-        yield running.job, partial(_running_status, running)
+        yield running.job, partial(_running_status, running, snapshot.assistants(running.job.id))
     for ended in snapshot.pending:
         retry = _retry_fields(ended.retry_at if ended.faults else None, clock)
         update = {"state": "publishing", "reason": ended.reason, **retry}
@@ -64,13 +65,13 @@ def _job_entries(
         yield queued.job, partial(_queued_status, queued.job, update)
 
 
-def _running_status(running: RunningJob) -> JobStatus:
+def _running_status(running: RunningJob, assistants: Sequence[DeviceChoice]) -> JobStatus:
     progress = running.progress or Progress(job_id=running.job.id, stage="probe")
     return _queued_status(
         running.job,
         {
             "state": "running",
-            "device": running.device.label,
+            "device": join_labels([running.device, *assistants]),
             "device_uuid": running.device.uuid,
             "slot": None if running.device.uuid else running.device.slot,
             "stage": progress.stage if running.progress else LOADING,

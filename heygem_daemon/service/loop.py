@@ -31,6 +31,7 @@ ROUND_SECONDS = 0.25
 OPEN_SECONDS = 2.0
 STATUS_SECONDS = 1.0
 REQUEST_SECONDS = 0.5
+SHARE_SECONDS = 1.0
 REAP_SECONDS = 1.0
 STOP_ROUND_SECONDS = 0.1
 CLOSE_SECONDS = 3.0
@@ -126,6 +127,7 @@ class Service:
             run_if_due("claim", EVERY_ROUND, self._claim)
             run_if_due("batches", EVERY_ROUND, self._batches.advance)
             run_if_due("start", EVERY_ROUND, self._dispatcher.start_jobs)
+            run_if_due("share", SHARE_SECONDS, self._dispatcher.attempts.share_chunks)
             run_if_due("devices", REAP_SECONDS, self._dispatcher.attempts.reap_workers)
             run_if_due("purge", ROUND_SECONDS, self._purge)
         run_if_due("status", STATUS_SECONDS, self._publish_status)

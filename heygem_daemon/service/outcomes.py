@@ -98,7 +98,8 @@ class JobOutcomes:
         self._queue = queue
         self._max_attempts = max_attempts
         self._clock = clock
-        self._faults = faults
+        self.faults = faults
+        """Turns what single items raise into reasons."""
         self._signer = signer
         self.tally = tally
         """The counts of what became of jobs and attempts."""
@@ -305,7 +306,7 @@ class JobOutcomes:
         """Handle a bug in recording an outcome: try again, then fail the job, then set its folder
         aside. Return whether the attempt is done with."""
         job = ended.running.job
-        reason = self._faults.log(f"the outcome of job {job.title}", error)
+        reason = self.faults.log(f"the outcome of job {job.title}", error)
         ended.bugs += 1
         if ended.bugs == MAX_BUGS:
             ended.verdict = Refused(job_id=job.id, reason=reason, remedy=remedy_for(error))
@@ -314,7 +315,7 @@ class JobOutcomes:
             try:
                 self._spool.set_aside(job.folder, reason)
             except Exception as another:  # noqa: BLE001 - concerns this item alone
-                self._faults.log(f"the folder of job {job.title}", another)
+                self.faults.log(f"the folder of job {job.title}", another)
             else:
                 self.tally.failures[failure_kind(error)] += 1
                 return True

@@ -1,6 +1,6 @@
 """The claimed jobs, the devices and the counts at one moment."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from heygem_daemon.config.hours import ActiveHours
@@ -76,6 +76,9 @@ class DispatchSnapshot:
     def rest_in(self, folder: str) -> str | None:
         """Return until when no job of a hot folder starts, in words; None: they may start."""
         return self.rests[folder if folder in self.rests else ""]
+
+    assistants: Callable[[str], Sequence[DeviceChoice]]
+    """Returns where other workers draw chunks of a running job, by the job's id."""
 
     in_turn: Callable[[Iterable[WaitingJob]], Iterator[WaitingJob]]
     """Yields the jobs that may be tried now, and others as if queued, in their turns."""

@@ -33,14 +33,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heygem_daemon.protocol import Load, Progress, Render, Rendered
+from heygem_daemon.protocol import Assisted, Load, Progress, Render, Rendered
 from heygem_daemon.system.confinement import Permissions, confine_process, confine_thread
 
 if TYPE_CHECKING:
     from heygem_daemon.engines.base import Engine
 
 RenderJob = Callable[
-    ["Engine[Any]", Render, Path, Callable[[Progress], None], Callable[[], bool]], Rendered
+    ["Engine[Any]", Render, Path, Callable[[Progress], None], Callable[[], bool]],
+    Rendered | Assisted,
 ]
 
 OFF = "not confined: the setting confine is off"
@@ -105,14 +106,14 @@ class ConfinedRenderer:
         cache: Path,
         on_progress: Callable[[Progress], None],
         should_stop: Callable[[], bool],
-    ) -> Rendered:
+    ) -> Rendered | Assisted:
         """As ``render_job``. Raises OSError where the thread cannot be confined."""
         # A rule is for a folder that exists, and its parent is closed to the thread. Without the
         # job's own folder, which somebody has removed, the job must fail as it always did.
         with suppress(FileNotFoundError):
             Path(render.workspace).mkdir(exist_ok=True)
 
-        def confine_and_render() -> Rendered:
+        def confine_and_render() -> Rendered | Assisted:
             confine_thread(job_permissions(self.load, render))
             return self.render_job(engine, render, cache, on_progress, should_stop)
 

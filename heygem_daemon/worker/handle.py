@@ -7,6 +7,7 @@ from heygem_daemon.config.stall_limits import StallLimits
 from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import (
+    Assisted,
     Crashed,
     Deferred,
     FromWorker,
@@ -26,7 +27,7 @@ from heygem_daemon.protocol import (
 from heygem_daemon.worker.executor import WorkerDied, WorkerEvent, is_final
 from heygem_daemon.worker.process import ProcessExited, WorkerProcess
 
-JOB_OUTCOMES = (Rendered, Refused, Deferred, Unfit, Paused, Halted, Crashed)
+JOB_OUTCOMES = (Rendered, Assisted, Refused, Deferred, Unfit, Paused, Halted, Crashed)
 """The messages that end a job."""
 RETIRE_SECONDS = 30.0
 """How long a worker may take to leave: another job waits for what it holds."""

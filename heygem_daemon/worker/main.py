@@ -20,6 +20,7 @@ from heygem_daemon.device import torch_errors
 from heygem_daemon.device.torch_errors import classify_torch_error
 from heygem_daemon.errors import BadInput, EnvironmentFault, Interrupted, WeightsUnavailable
 from heygem_daemon.protocol import (
+    Assisted,
     Crashed,
     Deferred,
     Halt,
@@ -181,7 +182,7 @@ class Session:
         with report_vitals(lambda: measure_vitals(default.device != "cpu"), self._send):
             answer = self._render(engine, load, render)
         self._send(answer)
-        if not isinstance(answer, Rendered):
+        if not isinstance(answer, Rendered | Assisted):
             # Decoders and encoders of a job that broke off are held by the cycles of its traceback.
             gc.collect()
         broken = isinstance(answer, Deferred) and answer.of_device
@@ -233,11 +234,12 @@ class Renderer:
         cache: Path,
         on_progress: Callable[[Progress], None],
         should_stop: Callable[[], bool],
-    ) -> Rendered:
-        """Render a job; see ``render.pipeline.render_job``."""
+    ) -> Rendered | Assisted:
+        """Render a job, or draw chunks of it; see ``render.pipeline`` and ``render.assistance``."""
         import torch  # noqa: PLC0415
 
         from heygem_daemon.device.memory import device_memory  # noqa: PLC0415
+        from heygem_daemon.render.assistance import assist_job  # noqa: PLC0415
         from heygem_daemon.render.pipeline import render_job  # noqa: PLC0415
         from heygem_daemon.render.speech_cache import SpeechCache  # noqa: PLC0415
 
@@ -247,7 +249,8 @@ class Renderer:
         if render.cores:
             engine.use_cores(render.cores)
         limit_data(render.memory_bytes)
-        return render_job(engine, render, cache, on_progress, should_stop, self._speech_cache)
+        work = assist_job if render.assistant else render_job
+        return work(engine, render, cache, on_progress, should_stop, self._speech_cache)
 
 
 def failure_message(job_id: str, error: Exception) -> Refused | Deferred | Halted | Crashed:

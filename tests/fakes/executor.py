@@ -8,6 +8,7 @@ from pathlib import Path
 from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import (
+    Assisted,
     Crashed,
     Deferred,
     FromWorker,
@@ -140,7 +141,7 @@ class FakeExecutor:
         if worker is not None and isinstance(event.message, MemoryUsage):
             worker.reserved_bytes = event.message.vram_reserved_bytes or worker.reserved_bytes
             worker.active_bytes = event.message.vram_active_bytes or worker.active_bytes
-        if worker is None or not isinstance(event.message, Verdict):
+        if worker is None or not isinstance(event.message, Verdict | Assisted):
             return
         worker.job_id, worker.idle_since = None, self.now()
         if is_final(event.message):

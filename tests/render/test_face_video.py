@@ -23,7 +23,7 @@ def test_it_is_never_taken_for_a_file_of_the_daemon(tmp_path: Path) -> None:
         options=RenderOptions(),
         keep_free_bytes=0,
     )
-    changed, info = with_face_video(render, NO_LIMITS)
+    changed, info = with_face_video(render, workspace, NO_LIMITS)
     assert info is not None
     assert Path(changed.video).name == "result.mp4"
     assert Path(changed.video).is_file()

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from heygem_daemon.errors import Interrupted
@@ -63,9 +65,12 @@ def test_a_stop_leaves_some_seconds_to_finish_a_chunk() -> None:
             reporter.step()
 
 
-def test_chunks_count_frames_and_name_themselves() -> None:
+TWO = [Chunk(0, 0, 40), Chunk(1, 40, 60)]
+
+
+def test_chunks_count_frames_and_name_themselves(tmp_path: Path) -> None:
     reported: list[Progress] = []
-    chunks = ProgressReporter("job", reported.append).chunk_reporter(2, 60)
+    chunks = ProgressReporter("job", reported.append).chunk_reporter(TWO, tmp_path)
     chunks.start_chunk(Chunk(0, 0, 40))
     chunks.advance(40)
     chunks.start_chunk(Chunk(1, 40, 60))
@@ -74,16 +79,44 @@ def test_chunks_count_frames_and_name_themselves() -> None:
     assert {(progress.chunks, progress.total_frames) for progress in reported} == {(2, 60)}
 
 
-def test_a_skipped_chunk_counts_as_done_but_not_for_the_rate() -> None:
+def test_a_skipped_chunk_counts_as_done_but_not_for_the_rate(tmp_path: Path) -> None:
     reported: list[Progress] = []
-    chunks = ProgressReporter("job", reported.append).chunk_reporter(2, 60)
+    TWO[0].segment_path(tmp_path).touch()
+    chunks = ProgressReporter("job", reported.append).chunk_reporter(TWO, tmp_path)
     chunks.skip_chunk(Chunk(0, 0, 40))
     assert (reported[-1].frames, reported[-1].fps) == (40, 0.0)
 
 
-def test_a_chunk_begun_again_counts_from_its_first_frame() -> None:
+def test_pieces_of_an_earlier_attempt_do_not_count_for_the_rate(tmp_path: Path) -> None:
     reported: list[Progress] = []
-    chunks = ProgressReporter("job", reported.append).chunk_reporter(1, 40)
+    chunks = ProgressReporter("job", reported.append).chunk_reporter(TWO, tmp_path)
+    first, second = TWO[0].halves()
+    chunks.skip_chunk(first)
+    assert (reported[-1].frames, reported[-1].fps) == (20, 0.0)
+    chunks.start_chunk(second)
+    chunks.advance(20)
+    assert reported[-1].frames == 40
+    assert reported[-1].fps > 0
+
+
+def test_what_others_finish_counts_as_soon_as_it_is_seen(tmp_path: Path) -> None:
+    reported: list[Progress] = []
+    plan = [Chunk(number, 10 * number, 10 * number + 10) for number in range(4)]
+    chunks = ProgressReporter("job", reported.append).chunk_reporter(plan, tmp_path)
+    chunks.start_chunk(plan[0])
+    chunks.advance(10)
+    plan[1].segment_path(tmp_path).touch()
+    chunks.start_chunk(plan[2])  # while somebody else draws the last one
+    assert reported[-1].frames == 20
+    chunks.advance(10)
+    chunks.skip_chunk(plan[1])
+    assert [each.frames for each in reported[-2:]] == [30, 30]
+    assert reported[-1].fps > 0, "what others draw counts for the rate"
+
+
+def test_a_chunk_begun_again_counts_from_its_first_frame(tmp_path: Path) -> None:
+    reported: list[Progress] = []
+    chunks = ProgressReporter("job", reported.append).chunk_reporter(TWO[:1], tmp_path)
     chunks.start_chunk(Chunk(0, 0, 40))
     chunks.advance(30)
     chunks.start_chunk(Chunk(0, 0, 40))

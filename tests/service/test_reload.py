@@ -19,7 +19,7 @@ from tests.fakes.service import ServiceHarness
 
 OTHER: dict[str, object] = {
     "spool": "/srv/other", "engine": "builtin", "device": "cpu", "gpus": ("GPU-12345678",),
-    "jobs_per_gpu": 2, "cpu_workers": 3, "others_utilisation_percent": 50,
+    "jobs_per_gpu": 2, "cpu_workers": 3, "share_chunks": False, "others_utilisation_percent": 50,
     "idle_unload_minutes": 7.0,
     "yield_vram": True, "checkpoints": "/srv/mine", "chunk_seconds": 11.0, "max_attempts": 9,
     "retention_days": 2.0, "free_space_gib": 3.0, "loop": "freeze", "audio": "copy", "face": 2,
@@ -68,6 +68,7 @@ ACTS: dict[str, Act] = {
     "gpus": lambda service, _: service._dispatcher._devices._policy.gpus,
     "jobs_per_gpu": lambda service, _: service._dispatcher._devices._policy.jobs_per_gpu,
     "cpu_workers": lambda service, _: service._dispatcher.capacity,
+    "share_chunks": lambda service, _: service._dispatcher.attempts._sharing._settings.share_chunks,
     "others_utilisation_percent": lambda service, _: (
         service._dispatcher._devices._policy.others_utilisation_percent
     ),

@@ -51,7 +51,10 @@ CASES: list[tuple[list[str], set[str]]] = [
     (["submit", "--audio", "o"], {"own"}),
     (["submit", "--gpu"], set()),
     (["run", "--chunk-s"], {"--chunk-seconds"}),
-    (["run", "--no-s"], {"--no-share-requests", "--no-status-page", "--no-strip"}),
+    (
+        ["run", "--no-s"],
+        {"--no-share-chunks", "--no-share-requests", "--no-status-page", "--no-strip"},
+    ),
     (["run", "--chunk-seconds", ""], set()),
     (["version", "--chunk"], set()),
     (["run", "--config", "wav"], {"wav2lip.md"}),

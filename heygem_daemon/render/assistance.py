@@ -1,0 +1,59 @@
+"""Draw chunks of a job that another worker renders, and that is longer than the queue."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from heygem_daemon.engines.base import Engine
+from heygem_daemon.protocol import Assisted, Render
+from heygem_daemon.render.chunk_retry import ShouldStop
+from heygem_daemon.render.pipeline import prepare_job
+from heygem_daemon.render.progress import OnProgress, ProgressReporter
+from heygem_daemon.render.report import RenderStats
+from heygem_daemon.render.speech_cache import SpeechCache
+from heygem_daemon.render.unchanged import require_unchanged
+
+
+def assist_job(
+    engine: Engine[Any],
+    render: Render,
+    cache: Path,
+    on_progress: OnProgress,
+    should_stop: ShouldStop,
+    speech_cache: SpeechCache | None = None,
+) -> Assisted:
+    """Draw chunks into the workspace of a job, until none is left that nobody has.
+
+    The worker of the job has tracked the face: without its template in the cache, nothing is drawn.
+    Parameters and errors as ``render.pipeline.render_job``.
+    """
+    reporter = ProgressReporter(render.job_id, on_progress, should_stop)
+    speech_cache = speech_cache or SpeechCache()
+    with (
+        _scratch_folder(render) as scratch,
+        require_unchanged([Path(render.audio), Path(render.video)]) as watch,
+        prepare_job(engine, render, cache, reporter, should_stop, speech_cache, watch, scratch) as (
+            job,
+            sound,
+        ),
+    ):
+        drawn = 0
+        if job.is_tracked(job.build_timeline()):
+            planned, _, context = job.plan(sound)
+            with reporter.stage("render"):
+                drawn = planned.drawing(context, RenderStats()).draw_free()
+    return Assisted(job_id=render.job_id, chunks=drawn)
+
+
+@contextmanager
+def _scratch_folder(render: Render) -> Iterator[Path]:
+    """Yield a folder in the job's workspace that no other worker uses, and remove it."""
+    folder = Path(render.workspace) / f"assistant-{render.assistant}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
