@@ -29,7 +29,8 @@ def assist_job(
     The worker of the job has tracked the face: without its template in the cache, nothing is drawn.
     Parameters and errors as ``render.pipeline.render_job``.
     """
-    reporter = ProgressReporter(render.job_id, on_progress, should_stop)
+    # Another job waits for its place: an assistant does not finish its chunk first.
+    reporter = ProgressReporter(render.job_id, on_progress, should_stop, chunk_seconds=0.0)
     speech_cache = speech_cache or SpeechCache()
     with (
         _scratch_folder(render) as scratch,

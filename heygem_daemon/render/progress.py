@@ -37,11 +37,14 @@ class ProgressReporter:
         on_progress: OnProgress,
         should_stop: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
+        chunk_seconds: float = CHUNK_SECONDS,
     ) -> None:
+        """``chunk_seconds``: how long after a stop the current chunk may still be finished."""
         self._job_id = job_id
         self._on_progress = on_progress
         self._should_stop = should_stop
         self._clock = clock
+        self._chunk_seconds = chunk_seconds
         self._lock = threading.Lock()
         self._last = Progress(job_id=job_id, stage="probe")
         self._steps = 0
@@ -64,7 +67,7 @@ class ProgressReporter:
     def step(self) -> None:
         """Note that a packet, picture or block was read.
 
-        Raises Interrupted when a stop is requested; while a chunk is drawn, ``CHUNK_SECONDS``
+        Raises Interrupted when a stop is requested; while a chunk is drawn, some seconds
         later, so that a chunk that is almost finished is kept.
         """
         now = self._clock()
@@ -80,7 +83,7 @@ class ProgressReporter:
         if self._stopped_at is None:
             self._stopped_at = now
         drawing = self._last.stage == "render"
-        if not drawing or now - self._stopped_at >= CHUNK_SECONDS:
+        if not drawing or now - self._stopped_at >= self._chunk_seconds:
             raise Interrupted(f"stopped in the stage {self._last.stage}")
 
     def report_steps(self, items: Iterable[T]) -> Iterator[T]:

@@ -132,6 +132,15 @@ def test_the_chunk_of_an_assistant_that_ends_is_drawn_by_the_job_s_worker(bench:
     assert 1 <= found["shared"] < CHUNKS - 1
 
 
+def test_an_assistant_stops_in_the_middle_of_its_chunk(bench: "Bench") -> None:
+    stop = threading.Event()
+    order = request(bench, job_id="1+1", assistant=1)
+    with worker_at_its_first_chunk(bench):
+        with pytest.raises(Interrupted):
+            assist_job(GatedEngine(stop.set), order, bench.cache, lambda _: None, stop.is_set)
+        assert segments(bench) == []
+
+
 def test_the_job_s_worker_waits_for_a_chunk_that_another_draws(bench: "Bench") -> None:
     last = Chunk(CHUNKS - 1, 0, 1)
     waits = threading.Event()
