@@ -50,10 +50,11 @@ class EndedRequests:
         if not chosen:
             return self._answer_nothing(request, is_active)
         asked = _name_of(request, chosen)
-        if chosen[0].kind == "published":
-            chosen = [self._index.find_last_of(chosen[0])]
-            if may_wait and not self._spool.ended.has_inputs(chosen[0].record_name):
+        if chosen[0].kind != "failed":
+            last, asked = self._index.find_last_of(chosen[0], asked)
+            if may_wait and not self._spool.ended.has_inputs(last.record_name, asked):
                 return None
+            chosen = [last]
         try:
             name = self._spool.ended.retry_records(_records(chosen), asked, options)
         except BadInput as error:

@@ -1,9 +1,10 @@
 """Which requests there are: in the inbox and from commands, a limited number of each owner."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from heygem_daemon.report.request_status import RequestStatus
+from heygem_daemon.service.decisions import GRACE_SECONDS
 from heygem_daemon.spool.command_requests import find_command_requests
 from heygem_daemon.spool.inbox import FolderSnapshot
 from heygem_daemon.spool.layout import SpoolLayout
@@ -31,11 +32,27 @@ class OpenRequest:
     has_acted: bool = False
     """Whether something was cancelled or hurried for it."""
 
+    retried_at: float | None = None
+    """Monotonic time at which an older request to try the same job again was last open; None: there
+    was none."""
+
     is_acknowledged: bool = False
     """Whether the command that asks was told what its request waits for."""
 
     waits_for: str = ""
     """What it waits for, as a sentence without its full stop."""
+
+    def follows_retry(self, retries: Iterable["OpenRequest"], now: float) -> bool:
+        """Return whether its job is about to be in the inbox again at monotonic time ``now``, since
+        its owner asked for that before. ``retries``: those that were open when this look began."""
+        own = self.found.request
+        older = (each.found.request for each in retries)
+        if any(
+            each.owner == own.owner and each.keys & own.keys and each.asked_ns < own.asked_ns
+            for each in older
+        ):
+            self.retried_at = now
+        return self.retried_at is not None and now - self.retried_at < GRACE_SECONDS
 
 
 class OpenRequests:

@@ -81,10 +81,11 @@ class Steering:
             self._ended.update()
         targets = self._find_targets(asked) if asked else TargetIndex()
         hurried: dict[str, int] = {}
+        retries = [each for each in asked if each.found.request.verb == "retry"]
         faults: list[Exception] = []
         for each in asked:
             try:
-                answer = self._carry_out(each, targets, hurried, now, settings)
+                answer = self._carry_out(each, targets, hurried, retries, now, settings)
                 if answer is not None:
                     self._finish(each, answer, now)
                 else:
@@ -164,6 +165,7 @@ class Steering:
         asked: OpenRequest,
         targets: TargetIndex,
         hurried: dict[str, int],
+        retries: Collection[OpenRequest],
         now: float,
         settings: Settings,
     ) -> Answer | None:
@@ -175,6 +177,10 @@ class Steering:
         found, seconds = targets.of(request, self._trusted), now - asked.seen_at
         if request.verb in ("retry", "remove"):
             return self._act_on_ended(asked, found, seconds, settings.settle_seconds)
+        if not found and not has_acted and asked.follows_retry(retries, now):
+            name = printable(request.name.strip())
+            asked.waits_for = f"{name} is tried again first"
+            return None
         if request.verb == "cancel":
             decision = decide_cancel(request, found, has_acted=has_acted)
             self._cancel(asked, decision.act_on, user_name(request.owner), now)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.batches import Batches
+from heygem_daemon.spool.batch.last_made import find_last_made
+from heygem_daemon.spool.batch.last_made import has_media as has_batch_media
 from heygem_daemon.spool.ended import find_to_remove, find_to_retry, remove_ended, retry_ended
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.finished import has_media
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.record_store import load_record
-from heygem_daemon.spool.records import AnyRecord, JobRecord
+from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
 from heygem_daemon.spool.recovery import Place
 
 
@@ -45,6 +47,9 @@ class EndedJobs:
         """
         with self._guard():
             found = find_to_retry(self._layout, self._batches, name)
+            if isinstance(batch := found[-1], BatchRecord):
+                last, name = find_last_made(self._layout, batch, name)
+                return self._retry([last], name, options)
             return self._retry(found, name, options)
 
     def retry_records(self, names: Iterable[str], asked: str, options: Path | None = None) -> str:
@@ -57,11 +62,14 @@ class EndedJobs:
                 raise BadInput("It has just been removed or taken back.")
             return self._retry(found, asked, options)
 
-    def has_inputs(self, name: str) -> bool:
+    def has_inputs(self, name: str, asked: str) -> bool:
         """Return whether the sound or the video of the job with the record ``name`` in
-        .state/finished/ is where the job left it."""
+        .state/finished/ is where the job left it; of a batch, those of all its published members,
+        or of the one that is called ``asked``."""
         with self._guard():
             record = load_record(self._layout, name)
+            if isinstance(record, BatchRecord):
+                return has_batch_media(self._layout, record, asked)
             return isinstance(record, JobRecord) and has_media(self._layout, record)
 
     def remove(self, name: str) -> list[Path]:

@@ -5,10 +5,11 @@ keep the daemon.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+from heygem_daemon.spool.batch.last_made import last_made, media_identities
 from heygem_daemon.spool.finished import input_identities
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.names import fold
@@ -40,9 +41,9 @@ class EndedItem:
     is_member: bool = False
     """Whether it is a failed member of a batch."""
 
-    inputs: frozenset[int] = frozenset()
-    """What distinguishes its sound and its video, which a retry moves and does not change; empty:
-    it is not a job alone."""
+    inputs: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """What distinguishes its sound and its video, which a retry moves and does not change, by its
+    key; of a batch those of each published member, of a failed member none."""
 
 
 class FinishedIndex:
@@ -77,17 +78,25 @@ class FinishedIndex:
             if request.is_about(each.folder) and request.may_act_on(each.owner, trusted)
         ]
 
-    def find_last_of(self, item: EndedItem) -> EndedItem:
-        """Return the last job that was made from the files of ``item``, whose inputs it has: that
-        one, or a retry of it. Whoever may act on the one may act on the other."""
-        names = self._by_inputs.get(item.inputs, ()) if item.inputs else ()
-        items = [each for name in sorted(names) if (each := self._items[name]) is not None]
-        own = [e for e in items if (e.folder, e.owner) == (item.folder, item.owner)]
-        return own[-1] if own else item
+    def find_last_of(self, item: EndedItem, asked: str) -> tuple[EndedItem, str]:
+        """Return the last job or batch that was made from the files of ``item``, whose inputs it
+        has, and its key: that one, or a retry of it. Whoever may act on the one may act on the
+        other. ``asked``: the key of the item, or of one member of that batch."""
+        names = {name for each in item.inputs.values() for name in self._by_inputs[each]}
+        items = {name: each for name in names if (each := self._items[name]) is not None}
+        same = {
+            name: each.inputs
+            for name, each in items.items()
+            if (each.kind == "batch", each.folder, each.owner)
+            == (item.kind == "batch", item.folder, item.owner)
+        }
+        found = last_made({item.record_name: item.inputs, **same}, item.record_name, asked)
+        return (item, asked) if found is None else (items[found[0]], found[1])
 
     def _add(self, name: str, item: EndedItem) -> None:
         self._items[name] = item
-        self._by_inputs[item.inputs].add(name)
+        for inputs in item.inputs.values():
+            self._by_inputs[inputs].add(name)
         for key in item.keys:
             self._by_key[key].add(name)
 
@@ -95,7 +104,8 @@ class FinishedIndex:
         item = self._items.pop(name)
         if item is None:
             return
-        _discard(self._by_inputs, item.inputs, name)
+        for inputs in set(item.inputs.values()):
+            _discard(self._by_inputs, inputs, name)
         for key in item.keys:
             _discard(self._by_key, key, name)
 
@@ -116,7 +126,11 @@ def _describe(name: str, record: AnyRecord) -> EndedItem:
         ended = (each for each in record.journal.ended if each.outcome == "published")
         keys |= {fold(f"{record.title}/{each.name}") for each in ended}
     journal = record.journal
-    inputs = input_identities(record) if isinstance(record, JobRecord) else frozenset()
+    if isinstance(record, BatchRecord):
+        inputs = media_identities(record)
+    else:
+        own = input_identities(record)
+        inputs = {fold(record.title): own} if own else {}
     return EndedItem(
         name, record.kind, journal.folder, journal.owner, frozenset(keys), is_member, inputs
     )

@@ -1,6 +1,7 @@
 """Requests about jobs that have ended: render them again, or delete them."""
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -149,13 +150,77 @@ def test_a_batch_that_was_published_is_made_again_with_other_options(
     assert {"outbox/launch (2)/1.mp4", "outbox/launch (2)/launch (2).zip", *outbox} <= {
         *all_files(harness)
     }
-    # The inputs went with it: the first batch can be made again from the second.
-    text = ask(harness, service, "launch.retry")
-    assert text.startswith("Not all inputs of launch are in done as they were: 1.mp4, 2.mp4")
+    # The inputs went with it, with the last options.
     assert ask(harness, service, "launch (2).retry") == "launch (2) is in the inbox again as launch"
     harness.run_rounds(service, 20.0)
     assert len(harness.executor.submitted) == 6
     assert harness.executor.submitted[-1].options.face == "left"
+
+
+@pytest.mark.parametrize("verb", ["cancel", "hurry"])
+def test_what_is_asked_of_a_job_that_is_about_to_be_tried_again_waits_for_it(
+    harness: ServiceHarness, service: Service, verb: str
+) -> None:
+    render(harness, service, "bad.wav", "bad.mp4")
+    count = len(harness.executor.submitted)
+    for each in ("retry", verb):
+        (harness.spool.inbox / f"bad.{each}").touch()
+        time.sleep(0.01)  # for the order of their times
+    said = set()
+    for _ in range(60):
+        harness.run_rounds(service, 0.5)
+        said |= {each.text for each in harness.status().requests}
+    assert "bad is tried again first" in said
+    assert "bad is in the inbox again" in said
+    assert not [each for each in said if each.startswith("no job")]
+    if verb == "cancel":
+        assert "bad is cancelled; its files are in failed" in said
+        assert len(harness.executor.submitted) == count
+        reason = (harness.spool.failed / "bad" / "reason.txt").read_text()
+        assert "cancelled" in reason
+    else:
+        assert any("first among the" in each for each in said), said
+
+
+def test_a_cancel_before_the_retry_of_its_name_does_not_wait_for_it(
+    harness: ServiceHarness, service: Service
+) -> None:
+    render(harness, service, "bad.wav", "bad.mp4")
+    count = len(harness.executor.submitted)
+    for each in ("cancel", "retry"):
+        (harness.spool.inbox / f"bad.{each}").touch()
+        time.sleep(0.01)
+    harness.run_rounds(service, 30.0)
+    said = {each.name: each.text for each in harness.status().requests}
+    assert said["bad.cancel"] == "no job bad of the same owner waits or is rendered"
+    assert len(harness.executor.submitted) == count + 1
+
+
+def test_a_batch_and_its_members_are_made_again_as_often_as_it_is_asked(
+    harness: ServiceHarness, service: Service
+) -> None:
+    """Their inputs are with the last batch that was made from them."""
+    harness.drop_batch("launch", "talk.wav", "1.mp4", "2.mp4")
+    harness.run_rounds(service, 16.0)
+    for number, face in enumerate(("left", "right"), 2):
+        text = ask(harness, service, "launch.retry", f'face = "{face}"')
+        assert text == "launch is in the inbox again"
+        harness.run_rounds(service, 20.0)
+        assert f"outbox/launch ({number})/2.mp4" in all_files(harness)
+        assert harness.executor.submitted[-1].options.face == face
+    assert harness.spool.ended.retry("launch") == "launch"
+    harness.run_rounds(service, 20.0)
+    assert "outbox/launch (4)/1.mp4" in all_files(harness)
+    for number in (5, 6):
+        harness.spool.ended.retry("launch/1")
+        harness.run_rounds(service, 20.0)
+        assert f"outbox/launch ({number})/1.mp4" in all_files(harness)
+    gone = next((harness.spool.done / "launch (6)" / "inputs").glob("1.*"))
+    gone.unlink()
+    ask(harness, service, "launch.retry")
+    harness.run_rounds(service, 30.0)
+    text = next(each.text for each in harness.status().requests if each.name == "launch.retry")
+    assert text.startswith("Not all inputs of launch")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")

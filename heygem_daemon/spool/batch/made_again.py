@@ -15,13 +15,14 @@ from heygem_daemon.spool.batch.journal import (
     BatchMember,
     save_batch,
 )
+from heygem_daemon.spool.batch.last_made import published_ends
 from heygem_daemon.spool.batch.roster import format_names
 from heygem_daemon.spool.batch.shared_files import move_or_link, move_or_share
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.formats import extension_as
 from heygem_daemon.spool.job import Journal, new_id
 from heygem_daemon.spool.layout import SpoolLayout
-from heygem_daemon.spool.names import fold, printable, split_extension
+from heygem_daemon.spool.names import printable, split_extension
 from heygem_daemon.spool.record_store import find_batch
 from heygem_daemon.spool.records import BatchRecord
 from heygem_daemon.system import paths
@@ -33,9 +34,7 @@ def plan_retry(layout: SpoolLayout, record: BatchRecord, asked: str, now: float)
 
     Raises BadInput if there is none, or if the input files are not in done/ as they were.
     """
-    ends = [each for each in record.journal.ended if each.outcome == "published" and each.published]
-    if fold(asked) != fold(record.title):
-        ends = [each for each in ends if fold(each.name) == fold(asked.rpartition("/")[2])]
+    ends = published_ends(record, asked)
     if not ends:
         raise BadInput(f"{printable(asked)} has no result any more.")
     members = tuple(record.journal.members[e.member.number - 1] for e in ends if e.member)
