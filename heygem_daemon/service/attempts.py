@@ -116,7 +116,7 @@ class Attempts:
                 message = Halted(job_id=message.job_id)
             running = self.find(event.job_id)
             try:
-                self._sharing.note(event)
+                self._sharing.note(event, self.ids)
                 if isinstance(message, Verdict):
                     self._handle_verdict(event, message)
                 else:

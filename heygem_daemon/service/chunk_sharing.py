@@ -5,6 +5,7 @@ them as it takes those of an earlier attempt. It decides nothing about the job: 
 it, the job's worker draws what is missing.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import count
 
@@ -27,7 +28,7 @@ from heygem_daemon.service.running_jobs import (
 )
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.job import Job
-from heygem_daemon.worker.executor import Executor, WorkerEvent
+from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent
 
 LEAST_SECONDS = 10.0
 """A job that has less to draw is not shared: an assistant examines the files first."""
@@ -81,8 +82,9 @@ class ChunkSharing:
         """Return the workers that draw chunks of a job, also those that were asked to stop."""
         return [each for each in self._assistants.values() if each.job.id == job_id]
 
-    def note(self, event: WorkerEvent) -> None:
-        """Take an event into account if it ends the work of an assistant."""
+    def note(self, event: WorkerEvent, running: Collection[str]) -> None:
+        """Take an event into account if it ends the work of an assistant. ``running``: the ids of
+        the running jobs. When one ends, its files go, and an assistant may miss them."""
         if not isinstance(event.message, Assisted | Verdict):
             return
         assistant = self._assistants.pop(event.job_id or "", None)
@@ -92,7 +94,9 @@ class ChunkSharing:
         if assistant.stopping_since is None:
             # It found nothing to draw any more, or it failed: another would do the same.
             self._unshared.add(assistant.job.id)
-        if (fault := _fault(event)) is not None:
+        fault = _fault(event)
+        has_died = isinstance(event.message, WorkerDied)
+        if fault is not None and (has_died or assistant.job.id in running):
             SharingEnded(assistant.device.label, fault).log(job_logger(assistant.job))
 
     def update(self, running: list[RunningJob], rss_by_worker: dict[int, int]) -> None:

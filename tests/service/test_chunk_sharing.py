@@ -2,7 +2,7 @@
 
 import pytest
 
-from heygem_daemon.protocol import Assisted, Crashed, FromWorker, Progress, Render
+from heygem_daemon.protocol import Assisted, Crashed, FromWorker, Progress, Refused, Render
 from heygem_daemon.service.chunk_sharing import chunks_to_share
 from heygem_daemon.service.loop import Service
 from heygem_daemon.worker.executor import WorkerDied
@@ -77,6 +77,17 @@ def test_those_of_an_ended_job_stop(cpu: ServiceHarness, service: Service) -> No
     cpu.run_rounds(service, 8)
     assert assistants(cpu) == []
     assert "long.mp4" in cpu.outbox()
+
+
+def test_one_that_misses_the_files_of_an_ended_job_says_nothing(
+    cpu: ServiceHarness, service: Service
+) -> None:
+    first, second = assistants(cpu)
+    finish(cpu, owner_of_chunks(cpu).job_id)
+    for each in (first, second):
+        cpu.executor.emit_for_job(each.job_id, Refused(job_id=each.job_id, reason="No such file."))
+    cpu.run_rounds(service, 8)
+    assert cpu.logged("draws no more chunks of it") == 0
 
 
 def test_one_that_hangs_is_killed(
