@@ -127,7 +127,7 @@ class Settler:
             self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
         self._looks.renew()
         unsettled = [file for file in self._tracked_files.values() if not file.settled]
-        for file in sorted(unsettled, key=self._order_of_looks):
+        for file in sorted(unsettled, key=lambda each: self._order_of_looks(each, now)):
             file.reason = self._find_reason(file, now)
         self._draft_sizes = snapshot.draft_sizes
         files = self._tracked_files
@@ -139,9 +139,12 @@ class Settler:
             frozenset(path for path, file in files.items() if file.faults >= MAX_FAULTS),
         )
 
-    def _order_of_looks(self, file: "_TrackedFile") -> tuple[bool, float, int]:
-        entry = file.entry
-        return entry.path not in self._preferred, file.looked_at, entry.ctime_ns
+    def _order_of_looks(self, file: "_TrackedFile", now: float) -> tuple[bool, float, int]:
+        """Return what sorts files by when they are looked at: in the order of their arrival, then
+        in turns. Where many wait, that one was probed early says nothing of its turn when quiet."""
+        is_quiet = self._is_quiet(file, now - file.unchanged_since)
+        last = file.looked_at if is_quiet else file.probed_early_at
+        return file.entry.path not in self._preferred, last, file.entry.ctime_ns
 
     def _find_reason(self, file: "_TrackedFile", now: float) -> str | None:
         """Return why the file is not settled; None if it is. Whatever it raises concerns this file
@@ -188,8 +191,9 @@ class Settler:
             if file.unchanged_scans > 0 and quiet >= self._quiet_seconds / 2:
                 self._probe_early(file, now)
             return "it has changed lately"
-        if not self._may_look(file, now):
+        if not self._may_look(file):
             return "many files are looked at before it"
+        file.looked_at = now
         return self._doubt(file, quiet, now)
 
     def _doubt(self, file: "_TrackedFile", quiet: float, now: float) -> str | None:
@@ -214,16 +218,17 @@ class Settler:
     def _probe_early(self, file: "_TrackedFile", now: float) -> None:
         """Start the probe, so that its answer is known when the file is quiet. A file that is
         open for writing is not probed yet."""
-        may_look = self._may_be_probed(file) and self._may_look(file, now)
-        if may_look and not self._is_open_for_writing(file.entry.path):
+        if not (self._may_be_probed(file) and self._may_look(file)):
+            return
+        file.probed_early_at = now
+        if not self._is_open_for_writing(file.entry.path):
             self._probe_complete(file, now)
 
-    def _may_look(self, file: "_TrackedFile", now: float) -> bool:
+    def _may_look(self, file: "_TrackedFile") -> bool:
         """Return whether the file's owner may have another one looked at in this scan."""
         if not self._looks.has_left(file.entry.owner):
             return False
         self._looks.use(file.entry.owner)
-        file.looked_at = now
         return True
 
     def _may_be_probed(self, file: "_TrackedFile") -> bool:
@@ -251,6 +256,9 @@ class _TrackedFile:
     complete: bool = False
     settled: bool = False
     looked_at: float = -math.inf
+    """When it was last looked at while it was quiet."""
+    probed_early_at: float = -math.inf
+    """When its probe was last begun before that."""
     faults: int = 0
     """How often in a row examining it raised something."""
     retry_at: float = -math.inf

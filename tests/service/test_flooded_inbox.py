@@ -21,6 +21,7 @@ from heygem_daemon.service.prober import FileVersion, Prober
 from heygem_daemon.spool import inbox
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.settle import MAX_LOOKS, Settler
+from tests.fakes.executor import keep_running
 from tests.fakes.service import ServiceHarness
 
 FLOOD = 3 * MAX_LOOKS
@@ -277,3 +278,14 @@ def test_page_and_log_say_once_that_an_inbox_is_crowded(
     told = [each.reason for each in harness.status().inbox if each.name == "inbox"]
     assert [reason[:36] for reason in told] == ["holds more than 100000 names: only a"]
     assert harness.logged("holds more than 100000 names") == 1
+
+
+def test_of_many_pairs_at_once_the_first_starts_first(harness: ServiceHarness) -> None:
+    """Early probes take several scans for them, and say nothing of whose turn it is then."""
+    service = harness.service()
+    harness.run_rounds(service, 1)
+    harness.executor.answer = keep_running
+    for number in range(FLOOD):
+        harness.drop(f"{number:04}.wav", f"{number:04}.mp4")
+    harness.run_rounds(service, 8)
+    assert [each.name for each in harness.status().jobs[:2]] == ["0000", "0001"]
