@@ -73,19 +73,14 @@ def version() -> None:
 
 app.command("run")(with_source(daemon.run))
 app.command("submit")(with_settings(with_job_options(submit.submit), only=submit.SETTINGS))
-for command in (
-    daemon.once,
-    status.status,
-    doctor.doctor,
-    verify.verify,
-    logs.logs,
-    history.history,
-    jobs.purge,
-    notify.notify,
-):
+for command in (daemon.once, doctor.doctor, jobs.purge, notify.notify):
     app.command(command.__name__)(with_settings(command))
+for look in (status.status, verify.verify, logs.logs, history.history):
+    app.command(look.__name__)(with_settings(look, despite_mistakes=True))
 for command in (steering.cancel, steering.hurry, with_job_options(steering.retry), steering.remove):
-    app.command(command.__name__)(with_settings(command, only=steering.SETTINGS))
+    app.command(command.__name__)(
+        with_settings(command, only=steering.SETTINGS, despite_mistakes=True)
+    )
 
 checkpoints = typer.Typer(help="Your own checkpoints: list, verify, add.", no_args_is_help=True)
 checkpoints.command("list")(with_settings(weights.list_weights))

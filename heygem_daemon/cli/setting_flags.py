@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from heygem_daemon.cli.ending import errors_told
-from heygem_daemon.cli.output import speaking
-from heygem_daemon.config.loading import SettingsSource, option_of
+from heygem_daemon.cli.output import say, speaking
+from heygem_daemon.config.loading import SettingsSource, WrongSettings, option_of
 from heygem_daemon.config.reference import describe, describe_settings
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ConfigurationError
@@ -20,18 +20,23 @@ PANEL = "Settings"
 
 
 def with_settings(
-    command: Callable[..., None], only: Collection[str] | None = None
+    command: Callable[..., None],
+    only: Collection[str] | None = None,
+    *,
+    despite_mistakes: bool = False,
 ) -> Callable[..., None]:
     """Return ``command`` with an option for each setting. It receives the settings as its first
     argument.
 
     ``only``: the settings that have an effect on it; None: all. The options of the others are
     refused with the reason, since a silent one would look as if it had been followed.
+    ``despite_mistakes``: it runs also where settings other than the spool are wrong, and says so: a
+    daemon that runs keeps its settings then, and people want to know how it is.
     """
 
     @functools.wraps(command)
     def run(source: SettingsSource, **values: Any) -> None:
-        settings = source.load()
+        settings = load_right_ones(source) if despite_mistakes else source.load()
         with speaking(settings.language), errors_told():
             command(settings, **values)
 
@@ -64,6 +69,20 @@ def with_source(
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
+
+
+def load_right_ones(source: SettingsSource) -> Settings:
+    """Return the settings with the defaults in place of wrong ones, which are told on stderr.
+    Raises ConfigurationError."""
+    try:
+        return source.load()
+    except WrongSettings as error:
+        is_needed = "spool" in error.keys or not error.keys.isdisjoint(source.options)
+        if is_needed or (others := source.load_others(error.keys)) is None:
+            raise
+        for doubt in str(error).splitlines():
+            say(f"warning: {doubt}", err=True)
+        return others
 
 
 def _refuse_idle(keys: Collection[str]) -> None:

@@ -148,7 +148,7 @@ def _job_status(job: Job, known: JobStatus | None, order: _LastOrder) -> JobStat
         priority=job.journal.options.priority,
         chunks=known.chunks if known is not None else 0,
         left_seconds=left,
-        reason=f"{chunks}{total} chunks are finished" if chunks else "not begun",
+        reason=f"chunks finished: {chunks}{total}" if chunks else "not begun",
         turn=order.turns.get(job.id),
         rests=job.id in order.resting,
     )

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from heygem_daemon.cli.setting_flags import load_right_ones
+from heygem_daemon.config.loading import SettingsSource, WrongSettings
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -150,3 +153,21 @@ def test_mistakes_in_the_file_of_targets_are_told_without_its_secrets(
     assert done.returncode == 0
     assert f"warning: notifications: {targets}: webhook.1.secret: must have 16" in done.stdout
     assert "a-tiny-one" not in done.stdout + done.stderr
+
+
+def test_who_looks_at_the_daemon_can_do_so_beside_a_wrong_configuration(
+    program: "Program", file: Path
+) -> None:
+    Spool(program.spool).prepare()
+    file.write_text('crf = 99\nscan_secnds = 2\nretention_days = "x"\n')
+    right = {name: program(name, *rest) for name, *rest in (["history", "--json"], ["status"])}
+    for name, done in right.items():
+        assert "crf = 99" in done.stderr, name
+        assert "scan_secnds" in done.stderr, name
+        assert done.stderr.count("warning: ") == 3, done.stderr
+    assert right["history"].returncode == 0
+    assert json.loads(right["history"].stdout) == []
+    assert program("history", "--crf", "98").returncode == 2, "an option is meant"
+    file.write_text("spool = 7\n")
+    with pytest.raises(WrongSettings):
+        load_right_ones(SettingsSource(file))

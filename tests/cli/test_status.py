@@ -76,7 +76,7 @@ def test_a_stopped_daemons_jobs_are_read_from_the_spool_in_their_order(
         ["1", "claimed"], ["2", "second"], ["3", "first"], ["4", "talks"], ["5", "show"]
     ]  # fmt: skip
     assert f"claimed  {job_id}" in done.stdout
-    assert "2 of 5 chunks are finished" in done.stdout
+    assert "chunks finished: 2 of 5" in done.stdout
     assert "has no video of the same name" in done.stdout
     state = json.loads(program("status", "--json").stdout)
     assert (state["running"], state["condition"]) == (False, "stopped")
