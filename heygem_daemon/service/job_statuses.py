@@ -48,18 +48,18 @@ def _job_entries(
         own_before[queued.job.journal.folder] += 1
         if queued.job.journal.member is not None and queued.reason is None:
             continue
-        engine = queued.job.journal.options.engine
+        engine, rest = queued.job.journal.options.engine, snapshot.rest_in(queued.folder)
         # The first job of an engine says what all of them wait for, the others give their place.
         tells_place = engine in explained_engines
         shared = place_text(jobs_before) if tells_place else snapshot.wait_reasons[engine]
         explained_engines.add(engine)
-        own_reason = queued_mistake(queued.job.journal) or queued.reason
+        own_reason = queued_mistake(queued.job.journal) or queued.reason or rest
         update = {
             "state": "deferred" if retry else "queued",
             "reason": own_reason or shared,
             "tells_place": tells_place and not own_reason,
             "others": others,
-            "rests": snapshot.rest_in(queued.folder) is not None,
+            "rests": rest is not None,
             **retry,
         }
         yield queued.job, partial(_queued_status, queued.job, update)

@@ -59,6 +59,8 @@ def test_all_show_one_order_while_it_runs_and_after_it_stopped(harness: ServiceH
     places = [place for place, _ in running]
     resting = [each for each in running if each[1].startswith("night/")]
     assert running[-3:] == resting == [(None, f"night/{number}") for number in range(3)]
+    pages = (harness.spool.root / "status.txt").read_text()
+    assert pages.count("waits for the active hours of night, until Mon 22:00") == 3
     assert [each for each in places if each] == list(range(1, len(running) - 2))
     assert "is busy" in (harness.spool.root / "status.html").read_text()
 

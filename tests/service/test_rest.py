@@ -117,6 +117,25 @@ def test_a_folder_has_hours_of_its_own(harness: ServiceHarness) -> None:
     assert harness.logged("the active hours of day begin: jobs start again") == 1
 
 
+def test_a_claimed_job_says_that_it_rests_while_others_run(harness: ServiceHarness) -> None:
+    configure(harness)
+    harness.configure(active_hours=(), folders={"night": {"active_hours": NIGHT}})
+    harness.executor.answer = keep_running
+    service = harness.service()
+    harness.run_rounds(service, 1)
+    harness.drop("now.wav", "now.mp4")
+    harness.run_rounds(service, 10)
+    for kind in ("wav", "mp4"):
+        (harness.spool.inbox / "night" / f"late.{kind}").write_bytes(b"late")
+    harness.run_rounds(service, 10)
+    harness.drop("next.wav", "next.mp4")
+    harness.run_rounds(service, 10)
+    late = next(each for each in harness.status().jobs if each.name == "night/late")
+    assert late.reason == "waits for the active hours of night, until Mon 22:00 (Asia/Tokyo)"
+    page = (harness.spool.root / "status.txt").read_text()
+    assert f"  night/late: {late.reason}" in page
+
+
 def test_a_wait_counts_only_while_its_folder_may_work(harness: ServiceHarness) -> None:
     set_wall(harness, "2020-11-30 20:59")  # before the files are made, whose times are of today
     night = {"night": {"active_hours": "Mon-Fri 22:00-06:00"}}
