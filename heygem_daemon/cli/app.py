@@ -73,10 +73,18 @@ def version() -> None:
 
 app.command("run")(with_source(daemon.run))
 app.command("submit")(with_settings(with_job_options(submit.submit), only=submit.SETTINGS))
-for command in (daemon.once, doctor.doctor, jobs.purge, notify.notify):
-    app.command(command.__name__)(with_settings(command))
-for look in (status.status, verify.verify, logs.logs, history.history):
-    app.command(look.__name__)(with_settings(look, despite_mistakes=True))
+for command in (
+    daemon.once,
+    status.status,
+    doctor.doctor,
+    verify.verify,
+    logs.logs,
+    history.history,
+    jobs.purge,
+    notify.notify,
+):
+    only_looks = command in (status.status, verify.verify, logs.logs, history.history)
+    app.command(command.__name__)(with_settings(command, despite_mistakes=only_looks))
 for command in (steering.cancel, steering.hurry, with_job_options(steering.retry), steering.remove):
     app.command(command.__name__)(
         with_settings(command, only=steering.SETTINGS, despite_mistakes=True)
