@@ -244,12 +244,12 @@ def test_a_port_that_is_taken_does_not_stop_the_daemon(program: "Program", until
     assert f"no metrics on port {port}: Address already in use" in log
 
 
-def test_a_published_job_reaches_a_webhook_and_the_command(
+def test_a_published_job_reaches_the_command_and_after_a_restart_a_webhook_that_was_down(
     program: "Program", until: Until, tmp_path: Path
 ) -> None:
     archive, targets = tmp_path / "archive", tmp_path / "targets.toml"
     archive.mkdir()
-    with http_server(503, 200) as server:
+    with http_server(503) as server:
         targets.write_text(
             f'[[webhook]]\nname = "hook"\nurl = "{server.url}/h"\nsecret = "{"s" * 16}"\n'
         )
@@ -257,12 +257,22 @@ def test_a_published_job_reaches_a_webhook_and_the_command(
         program.environment["HEYGEM_NOTIFICATIONS"] = str(targets)
         program.environment["HEYGEM_ON_PUBLISHED"] = f"cp '{{result}}' {archive}"
         program.environment["HEYGEM_ON_PUBLISHED_FOLDERS"] = str(archive)
-        program.start("run")
+        first = program.start("run")
         program.drop("talk")
-        until(lambda: len(server.requests) == 2)
+        until(lambda: server.requests)
         until((archive / "talk.mp4").exists)
+        first.terminate()
+        assert first.wait(60) == 0
+        kept = program.spool / ".state" / "notifications.json"
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert server.statuses == [503]
+        server.statuses[:] = [200]
+        program.start("run")
+        until(lambda: not kept.exists())
         metrics = program.spool / ".state" / "metrics.prom"
         until(lambda: 'notifications_total{outcome="delivered"} 1.0' in metrics.read_text())
+    ids = {each.headers["X-Heygem-Delivery"] for each in server.requests}
+    assert len(ids) == 1
     body = json.loads(server.requests[-1].body)
     assert (body["kind"], body["job"]) == ("published", "talk")
     assert body["file"] == str(program.spool / "outbox" / "talk.mp4")
