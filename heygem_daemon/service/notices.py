@@ -68,9 +68,6 @@ THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
 """What the status says of a photograph that is not used."""
 
 
-COPIED_REMEDY = "Nothing to do: it starts as soon as it is copied completely."
-"""What people can do about a file that is not settled."""
-
 REPLACE_REMEDY = "Rename, replace or delete it in the inbox."
 """What people can do about a file with which nothing can be done."""
 
@@ -152,7 +149,7 @@ def _waiting_notices(
     for path, reason in settling.waiting_reasons.items():
         meant = request_meant(path.name) if path in alone else None
         if meant is None:
-            yield InboxNotice(printable(path.name), reason, remedy=COPIED_REMEDY)
+            yield InboxNotice(printable(path.name), reason)
         else:
             told = no_request_reason(meant) if heeds_requests else REQUESTS_OFF
             yield InboxNotice(printable(path.name), told, True)

@@ -155,6 +155,8 @@ def test_a_pair_is_one_line_and_nothing_is_said_twice(make_status: MakeStatus) -
     assert '<span class="name">talk.wav, talk.mp4</span>' in arriving
     text = PageRenderer().text(make_status(inbox=tuple(pair)), KEPT, "en")
     assert "  talk.wav, talk.mp4: it is new\n    Wait.\n" in text
+    assert text.count("starts by itself when it is complete") == 1
+    assert "starts by itself" not in PageRenderer().text(make_status(), KEPT, "en")
 
 
 def test_the_text_of_a_stopped_daemon_says_since_when(make_status: MakeStatus) -> None:
