@@ -36,6 +36,8 @@ class Arrivals:
         self._owners: dict[str, tuple[int, int]] = {}
         """Of the files that were exchanged while they waited: the first owner and the last one, by
         name."""
+        self._observed: tuple[object, ...] = ()
+        """The files of the last scan, and who was trusted then."""
 
     def observe(
         self,
@@ -46,6 +48,10 @@ class Arrivals:
     ) -> None:
         """Take note of a scan at ``now``, seconds since the epoch. ``before``: the scan before.
         ``trusted``: user ids that may exchange everybody's files."""
+        observed = after.entries, after.sidecars, after.draft_sizes, trusted
+        if observed == self._observed:
+            return
+        self._observed = observed
         now_ns = round(now * SECOND_NS)
         inodes = [*(entry.inode for entry in after.entries), *after.draft_sizes]
         self._first_seen = {each: self._first_seen.get(each, now_ns) for each in inodes}

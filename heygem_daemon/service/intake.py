@@ -23,7 +23,7 @@ from heygem_daemon.service.inbox_view import InboxView, in_arrival
 from heygem_daemon.service.incomplete import Incomplete
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.left_alone import LeftAlone
-from heygem_daemon.service.lone_notices import find_lone_notices
+from heygem_daemon.service.lone_notices import LoneNotices
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import BEING_READ, InboxNotice, find_inbox_notices
 from heygem_daemon.service.owner_notices import find_owner_notices
@@ -84,6 +84,7 @@ class Intake:
         self._pair_minutes = 0.0
         self._arrivals = Arrivals()
         self._notice_log = NoticeLog()
+        self._lone_notices = LoneNotices()
         self._claim_failures: dict[Candidate, _ClaimFailure] = {}
         self._sidecars = SidecarCache(read_sidecar, faults)
         self._hurried: Mapping[str, int] = NOT_HURRIED
@@ -175,9 +176,7 @@ class Intake:
         pairs, unhandled = find_pair_candidates(
             snapshot, settling.without(unexamined), pairing, answers, self._faults
         )
-        pairs, late = split_late(
-            pairs, snapshot, self._arrivals, self._pair_minutes, self._pairs.trusted
-        )
+        pairs, late = split_late(pairs, snapshot, self._arrivals, self._pair_minutes, trusted)
         self._incomplete = Incomplete(
             settling.without(unexamined), pairing, answers, tuple(each for each, _ in late)
         )
@@ -199,7 +198,7 @@ class Intake:
                 InboxNotice(candidate.name, failure.reason, True)
                 for candidate, failure in self._claim_failures.items()
             ),
-            *find_lone_notices(snapshot, settling, pairing, answers, self._lone_seconds),
+            *self._lone_notices.find(snapshot, settling, pairing, answers, self._lone_seconds),
             *find_inbox_notices(
                 snapshot,
                 settling,
@@ -215,8 +214,8 @@ class Intake:
         if folder := self.hot_folder.name:
             notices = [each.in_folder(folder) for each in notices]
         arrivals = {
-            full_name(folder, printable(entry.path.name)): entry.ctime_ns
-            for entry in (*snapshot.entries, *snapshot.sidecars)
+            full_name(folder, printable(name)): entry.ctime_ns
+            for name, entry in snapshot.by_name().items()
         }
         self._notice_log.log([*notices, *find_mistakes(ready)], now)
         return InboxView(

@@ -12,7 +12,7 @@ from heygem_daemon.service.notices import InboxNotice, no_request_reason
 from heygem_daemon.spool.formats import MediaKind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import fold, pair_key, printable, split_extension
-from heygem_daemon.spool.pairing import Pairing
+from heygem_daemon.spool.pairing import Pairing, pair_files
 from heygem_daemon.spool.request_names import is_request, request_meant
 from heygem_daemon.spool.settle import SettleResult
 
@@ -29,22 +29,32 @@ _COPIES = ("copy", "副本", "复制", "复件")
 _WITHOUT_SIGNS = str.maketrans("", "", _SIGNS)
 
 
-def find_lone_notices(
-    snapshot: FolderSnapshot,
-    settling: SettleResult,
-    pairing: Pairing,
-    answers: Mapping[Path, SidecarAnswer],
-    lone_seconds: float,
-) -> Iterator[InboxNotice]:
-    """Yield a notice for each settled audio or video without the other, and for each settled
-    sidecar without a pair."""
-    names = _LoneNames(snapshot, pairing)
-    for entry in pairing.lone_files:
-        if entry.path in settling.settled:
-            yield _notice(entry, names.reason(entry), settling, lone_seconds)
-    for entry in pairing.lone_sidecars:
-        if entry.path in settling.settled:
-            yield _sidecar_notice(entry, answers.get(entry.path), names, settling, lone_seconds)
+class LoneNotices:
+    """Finds what the files of one inbox lack. What has not changed is not computed again: thousands
+    of files may wait for days."""
+
+    def __init__(self) -> None:
+        self._names = _LoneNames(FolderSnapshot(()), pair_files(()))
+
+    def find(
+        self,
+        snapshot: FolderSnapshot,
+        settling: SettleResult,
+        pairing: Pairing,
+        answers: Mapping[Path, SidecarAnswer],
+        lone_seconds: float,
+    ) -> Iterator[InboxNotice]:
+        """Yield a notice for each settled audio or video without the other, and for each settled
+        sidecar without a pair."""
+        if not self._names.are_of(snapshot, pairing):
+            self._names = _LoneNames(snapshot, pairing)
+        names = self._names
+        for entry in pairing.lone_files:
+            if entry.path in settling.settled:
+                yield _notice(entry, names, settling, lone_seconds)
+        for entry in pairing.lone_sidecars:
+            if entry.path in settling.settled:
+                yield _sidecar_notice(entry, answers.get(entry.path), names, settling, lone_seconds)
 
 
 def _sidecar_notice(
@@ -59,13 +69,15 @@ def _sidecar_notice(
         return InboxNotice(printable(entry.path.name), no_request_reason(meant), True)
     if answer is not None and answer.refusal:
         return InboxNotice(printable(entry.path.name), answer.refusal, True, remedy=answer.remedy)
-    return _notice(entry, names.reason(entry), settling, lone_seconds)
+    return _notice(entry, names, settling, lone_seconds)
 
 
 class _LoneNames:
     """The names in one inbox, among which the partner of a lone file may be."""
 
     def __init__(self, snapshot: FolderSnapshot, pairing: Pairing) -> None:
+        self._pairing, self._unsupported = pairing, snapshot.unsupported_files
+        self._told: dict[Path, tuple[str, str]] = {}
         self._unknown = {
             pair_key(name): name
             for name in snapshot.unsupported_files
@@ -78,8 +90,19 @@ class _LoneNames:
             None: _NearNames(snapshot.entries if pairing.lone_sidecars else ()),
         }
 
-    def reason(self, entry: FileEntry) -> str:
-        """Return what a file waits for."""
+    def are_of(self, snapshot: FolderSnapshot, pairing: Pairing) -> bool:
+        """Return whether these are the names in a scan. ``pairing``: what was made of the scan; the
+        same object as long as its files are the same."""
+        return pairing is self._pairing and snapshot.unsupported_files == self._unsupported
+
+    def tell(self, entry: FileEntry) -> tuple[str, str]:
+        """Return the printable name of a file, and what it waits for."""
+        found = self._told.get(entry.path)
+        if found is None:
+            found = self._told[entry.path] = printable(entry.path.name), self._reason(entry)
+        return found
+
+    def _reason(self, entry: FileEntry) -> str:
         stem = printable(split_extension(entry.path.name)[0])
         parts = [*_what_lacks(entry.kind, stem)]
         unknown = self._unknown.get(pair_key(entry.path.name))
@@ -135,7 +158,8 @@ def _what_lacks(kind: MediaKind | None, stem: str) -> tuple[str, str]:
 
 
 def _notice(
-    entry: FileEntry, reason: str, settling: SettleResult, lone_seconds: float
+    entry: FileEntry, names: _LoneNames, settling: SettleResult, lone_seconds: float
 ) -> InboxNotice:
+    name, reason = names.tell(entry)
     is_late = settling.age_seconds[entry.path] >= lone_seconds
-    return InboxNotice(printable(entry.path.name), reason, is_late, "partner")
+    return InboxNotice(name, reason, is_late, "partner")

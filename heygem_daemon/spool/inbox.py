@@ -90,6 +90,12 @@ class FolderSnapshot:
     """How many names are not taken in, since there are too many."""
     ignored: int = field(default=0, compare=False)
     """How many names are neither inputs nor copies in progress: hidden files and the like."""
+    named: Mapping[str, FileEntry] = field(default_factory=dict, compare=False, repr=False)
+    """The entries and sidecars by their names; empty: not kept."""
+
+    def by_name(self) -> Mapping[str, FileEntry]:
+        """Return the entries and sidecars by their names."""
+        return self.named or {each.path.name: each for each in (*self.entries, *self.sidecars)}
 
     @property
     def content(self) -> frozenset[object]:
@@ -155,6 +161,7 @@ def _cut(snapshot: FolderSnapshot, limit: int, left_out: int) -> FolderSnapshot:
         sidecars=sidecars,
         folders=snapshot.folders[: limit // 2],
         left_out=left_out + cut,
+        named={},
     )
 
 
@@ -163,8 +170,8 @@ class _Found:
 
     def __init__(self, inbox: Path, previous: FolderSnapshot | None) -> None:
         self._inbox = inbox
-        earlier = (*previous.entries, *previous.sidecars) if previous else ()
-        self._earlier = {entry.path.name: entry for entry in earlier}
+        self._earlier = previous.by_name() if previous else {}
+        self._named: dict[str, FileEntry] = {}
         self._folders_before = frozenset(previous.folders) if previous else frozenset()
         self._entries: list[FileEntry] = []
         self._sidecars: list[FileEntry] = []
@@ -188,7 +195,7 @@ class _Found:
         """Examine one entry of the folder. Raises OSError."""
         inbox = self._inbox
         if (entry := self._earlier.get(item.name)) and _is_unchanged(item, entry):
-            (self._entries if entry.kind else self._sidecars).append(entry)
+            self._take(item.name, entry)
         elif is_ignored(item.name):
             if item.name == READY_SUFFIX:
                 with suppress(FileNotFoundError):
@@ -201,14 +208,16 @@ class _Found:
                 self._ignored += 1
         elif item.is_dir(follow_symlinks=False):
             self._folders.append(item.name)
-        elif (kind := media_kind(item.name)) and (entry := _entry(inbox, item, kind)):
-            self._entries.append(entry)
-        elif is_sidecar(item.name) and (entry := _entry(inbox, item, None)):
-            self._sidecars.append(entry)
+        elif entry := _input_entry(inbox, item):
+            self._take(item.name, entry)
         elif (marker_owner := _marker_owner(item)) is not None:
             self._ready[item.name.removesuffix(READY_SUFFIX)] = marker_owner
         else:
             self._unsupported_files.append(item.name)
+
+    def _take(self, name: str, entry: FileEntry) -> None:
+        (self._entries if entry.kind else self._sidecars).append(entry)
+        self._named[name] = entry
 
     def snapshot(self) -> FolderSnapshot:
         """Return all of it."""
@@ -225,6 +234,7 @@ class _Found:
             self._ready if self._ready_owner is None else self._ready | {"": self._ready_owner},
             self.owner,
             ignored=self._ignored,
+            named=self._named,
         )
 
 
@@ -286,6 +296,12 @@ def _draft_size(folder: Path, item: os.DirEntry[str]) -> dict[int, int]:
     """Return the size of an unfinished file by its inode; nothing for an empty one."""
     entry = _entry(folder, item, None)
     return {entry.inode: entry.size} if entry and entry.size else {}
+
+
+def _input_entry(folder: Path, item: os.DirEntry[str]) -> FileEntry | None:
+    """Return the audio, video or sidecar; None for anything else."""
+    kind = media_kind(item.name)
+    return _entry(folder, item, kind) if kind or is_sidecar(item.name) else None
 
 
 def _entry(folder: Path, item: os.DirEntry[str], kind: MediaKind | None) -> FileEntry | None:

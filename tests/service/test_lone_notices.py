@@ -1,13 +1,16 @@
 """What is said of files without their partner."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
-from heygem_daemon.service.lone_notices import MAX_COMPARED, find_lone_notices
+from heygem_daemon.service.lone_notices import MAX_COMPARED, LoneNotices
+from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.names import split_extension
 from heygem_daemon.spool.pairing import pair_files
 from heygem_daemon.spool.settle import SettleResult
 
@@ -28,7 +31,8 @@ def told(*names: str) -> dict[str, str]:
     settling = SettleResult(paths, {}, dict.fromkeys(paths, 0.0))
     answer = SidecarAnswer(version=FileVersion(inode=1, size=9, mtime_ns=1))
     answers = {each.path: answer for each in sidecars}
-    notices = find_lone_notices(snapshot, settling, pair_files(found, sidecars), answers, 60.0)
+    pairing = pair_files(found, sidecars)
+    notices = LoneNotices().find(snapshot, settling, pairing, answers, 60.0)
     return {each.name: each.reason for each in notices}
 
 
@@ -83,3 +87,26 @@ def test_among_very_many_files_only_equal_cores_are_named() -> None:
     reasons = told("talk.wav", "talk (3).mp4", "interview.wav", "interveiw.mp4", *many)
     assert "talk (3).mp4 lies here" in reasons["talk.wav"]
     assert "lies here" not in reasons["interview.wav"]
+
+
+def test_what_has_not_changed_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of files may wait for days, and the inbox is scanned every few seconds."""
+    found = tuple(entry(f"talk {number}.wav") for number in range(100))
+    pairing = pair_files(found)
+    paths = frozenset(each.path for each in found)
+    settling = SettleResult(paths, {}, dict.fromkeys(paths, 0.0))
+    notices, split = LoneNotices(), Mock(side_effect=split_extension)
+    monkeypatch.setattr("heygem_daemon.service.lone_notices.split_extension", split)
+
+    def find(*unsupported: str, late: float = 60.0) -> list[InboxNotice]:
+        split.reset_mock()
+        snapshot = FolderSnapshot(found, unsupported_files=unsupported)
+        return list(notices.find(snapshot, settling, pairing, {}, late))
+
+    first = find()
+    assert split.call_count >= 200
+    assert find() == first
+    assert split.call_count == 0
+    assert all(each.is_warning for each in find(late=0.0))
+    assert split.call_count == 0
+    assert "talk 7.xyz is of no known format" in find("talk 7.xyz")[7].reason
