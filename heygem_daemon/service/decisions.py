@@ -10,6 +10,9 @@ from heygem_daemon.spool.requests import Request
 NOT_EMPTY = "it is no request, since it is not empty; make a new empty file of that name"
 """What is said of a file with content whose name is that of a request."""
 
+MOVED = "it is no request, since it is a file of a job that has ended; make a new file of that name"
+"""What is said of a retry whose file was moved: whoever may write there may have done so."""
+
 GRACE_SECONDS = 10.0
 """How long a request to hurry waits for its job: a copy of several files may begin with it."""
 

@@ -14,6 +14,7 @@ from heygem_daemon.spool.finished_index import (
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.requests import Request
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system import paths
 
 RECORDS_A_LOOK = 200
 """How many records one look reads."""
@@ -35,6 +36,11 @@ class EndedRequests:
     def update(self) -> None:
         """Read the records that are new, a limited number of them."""
         self.is_complete = self._index.update(RECORDS_A_LOOK)
+
+    def is_of_ended(self, file: Path) -> bool:
+        """Return whether ``file`` is one of a job that has ended, which somebody has moved: who
+        that was, nobody knows. Raises OSError."""
+        return self._index.has_file(paths.lstat(file))
 
     def retry(
         self, request: Request, options: Path | None, *, is_active: bool, may_wait: bool

@@ -16,7 +16,7 @@ from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
-from heygem_daemon.service.decisions import NOT_EMPTY, Answer, decide_cancel, decide_hurry
+from heygem_daemon.service.decisions import MOVED, NOT_EMPTY, Answer, decide_cancel, decide_hurry
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
@@ -28,7 +28,7 @@ from heygem_daemon.spool.command_requests import CommandAnswer, answer_command, 
 from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import user_name
-from heygem_daemon.spool.request_files import clear_request
+from heygem_daemon.spool.request_files import RequestFile, clear_request
 from heygem_daemon.spool.requests import Request, full_name
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
@@ -204,6 +204,9 @@ class Steering:
         if request.verb == "retry" and not asked.found.is_command and seconds < quiet:
             asked.waits_for = f"{name} is tried again in a moment"
             return None
+        if doubt := self._doubt_of_options(asked.found):
+            asked.waits_for = doubt
+            return None
         self._steps_left -= 1
         is_active = bool(found)
         if request.verb == "retry":
@@ -216,6 +219,15 @@ class Steering:
         waits = f"{name} is being rendered already" if is_complete else NOT_READ_YET
         asked.waits_for = waits if answer is None else ""
         return answer
+
+    def _doubt_of_options(self, found: RequestFile) -> str:
+        """Return why the options in a file do not count, as far as is known; empty: they do. A file
+        in done/ keeps its owner, and whoever may write there can move it. Raises OSError."""
+        if found.options is None or found.is_command:
+            return ""
+        if not self._ended.is_complete:
+            return NOT_READ_YET
+        return MOVED if self._ended.is_of_ended(found.options) else ""
 
     def _sidecar_beside(self, request: Request, found: Sequence[Target]) -> Path | None:
         """Return the sidecar of the request's owner that lies beside it and belongs to no pair;

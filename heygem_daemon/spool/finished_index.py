@@ -4,7 +4,8 @@ Each record is read once, the newest first and a few at a time: whoever asks for
 keep the daemon.
 """
 
-from collections import defaultdict
+import os
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -15,7 +16,7 @@ from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.names import fold
 from heygem_daemon.spool.record_store import load_record, names_of_records
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordKind
-from heygem_daemon.spool.requests import Request
+from heygem_daemon.spool.requests import MAX_REQUEST_BYTES, Request
 
 T = TypeVar("T")
 
@@ -45,6 +46,9 @@ class EndedItem:
     """What distinguishes its sound and its video, which a retry moves and does not change, by its
     key; of a batch those of each published member, of a failed member none."""
 
+    short: frozenset[int] = frozenset()
+    """What distinguishes those of its files that could be requests by their length."""
+
 
 class FinishedIndex:
     """The ended jobs and batches of the spool with this layout, by their names."""
@@ -55,6 +59,13 @@ class FinishedIndex:
         """By the name of the record; None: it says nothing that can be used."""
         self._by_key: defaultdict[str, set[str]] = defaultdict(set)
         self._by_inputs: defaultdict[frozenset[int], set[str]] = defaultdict(set)
+        self._short: Counter[int] = Counter()
+        """How many items have each of these files."""
+
+    def has_file(self, status: os.stat_result) -> bool:
+        """Return whether a short file with this lstat is one of an item that has ended, wherever
+        somebody has moved it."""
+        return _identity(status.st_ino, status.st_size, status.st_mtime_ns) in self._short
 
     def update(self, limit: int) -> bool:
         """Read at most ``limit`` new records, the newest first. Return whether all are read."""
@@ -95,6 +106,7 @@ class FinishedIndex:
 
     def _add(self, name: str, item: EndedItem) -> None:
         self._items[name] = item
+        self._short.update(item.short)
         for inputs in item.inputs.values():
             self._by_inputs[inputs].add(name)
         for key in item.keys:
@@ -104,6 +116,10 @@ class FinishedIndex:
         item = self._items.pop(name)
         if item is None:
             return
+        for each in item.short:
+            self._short[each] -= 1
+            if not self._short[each]:
+                del self._short[each]
         for inputs in set(item.inputs.values()):
             _discard(self._by_inputs, inputs, name)
         for key in item.keys:
@@ -131,9 +147,21 @@ def _describe(name: str, record: AnyRecord) -> EndedItem:
     else:
         own = input_identities(record)
         inputs = {fold(record.title): own} if own else {}
+    found = (file for file in record.files if file.size <= MAX_REQUEST_BYTES)
     return EndedItem(
-        name, record.kind, journal.folder, journal.owner, frozenset(keys), is_member, inputs
+        name,
+        record.kind,
+        journal.folder,
+        journal.owner,
+        frozenset(keys),
+        is_member,
+        inputs,
+        frozenset(_identity(file.inode, file.size, file.mtime_ns) for file in found),
     )
+
+
+def _identity(inode: int, size: int, mtime_ns: int) -> int:
+    return hash((inode, size, mtime_ns))
 
 
 def choose_to_retry(found: Sequence[EndedItem]) -> list[EndedItem]:

@@ -242,6 +242,26 @@ def test_only_the_owner_makes_a_batch_again(harness: ServiceHarness, service: Se
     assert len(harness.executor.submitted) == 2
 
 
+def test_a_sidecar_moved_from_a_batch_that_has_ended_is_no_retry(
+    harness: ServiceHarness, service: Service
+) -> None:
+    """It keeps its owner, and whoever may write to the batch's own folder can move it."""
+    render(harness, service, "talk.wav", "talk.mp4")
+    (harness.drop_batch("show", "a.wav", "a.mp4") / "a.toml").write_text('face = "left"\n')
+    harness.run_rounds(service, 30.0)
+    sidecar = harness.spool.done / "show" / "inputs" / "a.toml"
+    moved = sidecar.rename(harness.spool.inbox / "talk.retry")
+    harness.run_rounds(service, 30.0)
+    told = {each.name: each.text for each in harness.status().requests}
+    assert "it is a file of a job that has ended" in told["talk.retry"]
+    assert moved.read_text() == 'face = "left"\n'
+    assert len(harness.executor.submitted) == 2
+    moved.rename(harness.spool.done / "show" / "inputs" / "a.toml")
+    ask(harness, service, "talk.retry", 'face = "left"\n')
+    assert len(harness.executor.submitted) == 3
+    assert harness.executor.submitted[-1].options.face == "left"
+
+
 def test_remove_deletes_a_job_with_all_that_belongs_to_it(
     harness: ServiceHarness, service: Service
 ) -> None:
