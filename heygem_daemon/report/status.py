@@ -153,6 +153,9 @@ class InboxStatus(StatusModel):
     folder: str = ""
     """The hot folder in whose inbox it is; empty: the plain inbox."""
 
+    is_batch: bool = False
+    """Whether it is a folder that is complete; a pair may have the same name."""
+
     others: int = 0
     """How many jobs from elsewhere go first, if it is complete; on its hot folder's page alone."""
 

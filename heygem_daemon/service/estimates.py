@@ -83,7 +83,7 @@ class Estimates:
     def __init__(self) -> None:
         self.texts: Mapping[str, str] = {}
         """The estimate of each waiting job by its id, and of each complete entry of the inbox by
-        its name, in words."""
+        its name, which has a slash behind it for a folder, in words."""
         self.turns: Mapping[str, int] = {}
         """Which of them goes first, second and so on, by the same keys, and by the ids of batches
         for their next members."""
@@ -106,7 +106,7 @@ class Estimates:
         """Return what was found in the inbox, in the order in which it goes as far as that is
         known; the rest by priority and arrival, as it was."""
         last = len(self.turns)
-        return inbox.sorted_by(lambda each: self.turns.get(each.title, last))
+        return inbox.sorted_by(lambda each: self.turns.get(_key(each), last))
 
     def of_jobs(self, jobs: Iterable[JobStatus]) -> tuple[JobStatus, ...]:
         """Return the jobs with the turns and estimates of those that wait."""
@@ -133,7 +133,10 @@ class Estimates:
         """Return the entries of the inbox with the turns and estimates of those that are
         complete."""
         return tuple(
-            self._told(each, each.name) if each.waits_for in CLAIMABLE else each for each in entries
+            self._told(each, _inbox_key(each.name, is_batch=each.is_batch))
+            if each.waits_for in CLAIMABLE
+            else each
+            for each in entries
         )
 
     def _told(self, entry: T, key: str) -> T:
@@ -192,7 +195,14 @@ def _waits_for_more(item: WaitingJob, snapshot: DispatchSnapshot) -> bool:
 def _key(item: WaitingJob) -> str:
     if isinstance(item, QueuedJob):
         return item.job.id
-    return item.title if isinstance(item, Candidate) else ""
+    if not isinstance(item, Candidate):
+        return ""
+    return _inbox_key(item.title, is_batch=isinstance(item.source, Path))
+
+
+def _inbox_key(name: str, *, is_batch: bool) -> str:
+    """Return the key of a complete entry of the inbox: a pair may have the name of a folder."""
+    return f"{name}/" if is_batch else name
 
 
 def _coarse(seconds: float) -> float:

@@ -11,6 +11,7 @@ from heygem_daemon.report.unlisted import Kinds, Unlisted
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
+from heygem_daemon.spool.job import Pair
 
 RestIn = Callable[[str], str | None]
 """Until when no job of a hot folder starts, in words; None: they may start."""
@@ -124,4 +125,5 @@ def _ready_status(candidate: Candidate, rest: str | None) -> InboxStatus:
         reason=reason,
         waits_for="turn" if rest is None else "hours",
         folder=candidate.hot_folder.name,
+        is_batch=not isinstance(candidate.source, Pair),
     )

@@ -101,3 +101,19 @@ def test_the_inbox_is_listed_in_the_order_in_which_its_pairs_go(harness: Service
     made = sorted(results, key=lambda each: each.with_suffix(".json").stat().st_mtime_ns)
     order = [f"{each.parent.name}/{each.stem}" for each in made]
     assert [each for each in order if each in listed] == listed
+
+
+def test_a_folder_and_a_pair_of_one_name_have_turns_of_their_own(harness: ServiceHarness) -> None:
+    service = harness.service()
+    harness.executor.answer = keep_running
+    harness.drop_batch("first", "1.wav", "1.mp4", "2.wav", "2.mp4", "3.wav", "3.mp4")
+    harness.run_rounds(service, 16)
+    harness.drop_batch("second", "1.wav", "1.mp4", "2.wav", "2.mp4")
+    for name in ("one", "two", "talk"):
+        harness.drop(f"{name}.wav", f"{name}.mp4")
+    harness.drop_batch("talk", "1.wav", "1.mp4")
+    harness.run_rounds(service, 16)
+    listed = harness.status().inbox
+    turns = {each.is_batch: each.turn for each in listed if each.name == "talk"}
+    assert turns.keys() == {False, True}, listed
+    assert turns[False] != turns[True], listed
