@@ -193,6 +193,7 @@ class Service:
                 self._clock,
                 self._faults,
                 self._answers,
+                self._dependencies.read_sidecar,
             )
             stack.enter_context(self._dependencies.while_open())
             self._open_resources.push(stack.pop_all())

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.decisions import GRACE_SECONDS
 from heygem_daemon.spool.command_requests import find_command_requests
@@ -38,6 +39,9 @@ class OpenRequest:
 
     is_acknowledged: bool = False
     """Whether the command that asks was told what its request waits for."""
+
+    options: SidecarAnswer | None = None
+    """What its file says of options; None: not read."""
 
     waits_for: str = ""
     """What it waits for, as a sentence without its full stop."""

@@ -23,6 +23,7 @@ from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.late_sidecars import find_late_sidecars
 from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
 from heygem_daemon.service.runtime import Clock
+from heygem_daemon.service.sidecar_cache import ReadSidecar
 from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
 from heygem_daemon.spool.command_requests import CommandAnswer, answer_command, clear_command
 from heygem_daemon.spool.deciders import deciders
@@ -57,6 +58,7 @@ class Steering:
         clock: Clock,
         faults: ItemFaults,
         answers: Answers,
+        read_sidecar: ReadSidecar,
     ) -> None:
         self._spool = spool
         self._claims = claims
@@ -65,6 +67,7 @@ class Steering:
         self._clock = clock
         self._faults = faults
         self._answers = answers
+        self._read_sidecar = read_sidecar
         self._trusted = deciders()
         self._requests = OpenRequests(spool)
         self._ended = EndedRequests(spool, self._trusted)
@@ -204,6 +207,9 @@ class Steering:
         if request.verb == "retry" and not asked.found.is_command and seconds < quiet:
             asked.waits_for = f"{name} is tried again in a moment"
             return None
+        if (wrong := self._wrong_options(asked)) is not None:
+            asked.waits_for = wrong or f"{name} is tried again in a moment"
+            return None
         if doubt := self._doubt_of_options(asked.found):
             asked.waits_for = doubt
             return None
@@ -228,6 +234,19 @@ class Steering:
         if not self._ended.is_complete:
             return NOT_READ_YET
         return MOVED if self._ended.is_of_ended(found.options) else ""
+
+    def _wrong_options(self, asked: OpenRequest) -> str | None:
+        """Return what is wrong with the options in a retry, which keeps it until its file is
+        corrected; empty: that is not known yet; None: nothing. In the inbox its file would get the
+        name of a sidecar, which nobody wrote."""
+        options = asked.found.options
+        if options is None or asked.found.is_command:
+            return None
+        asked.options = asked.options or self._read_sidecar(options)
+        if asked.options is None:
+            return ""
+        problem = f"{asked.options.refusal} {asked.options.remedy}".strip().removesuffix(".")
+        return problem or None
 
     def _sidecar_beside(self, request: Request, found: Sequence[Target]) -> Path | None:
         """Return the sidecar of the request's owner that lies beside it and belongs to no pair;

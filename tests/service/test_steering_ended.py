@@ -119,9 +119,12 @@ def test_a_retry_can_change_the_options(
 
 def test_options_that_are_wrong_are_explained(harness: ServiceHarness, service: Service) -> None:
     render(harness, service, "talk.wav", "talk.mp4")
-    ask(harness, service, "talk.retry", 'face = "middle"\n')
-    reason = (harness.spool.failed / "talk" / "reason.txt").read_text()
-    assert 'talk.toml, line 1: face = "middle"' in reason
+    told = ask(harness, service, "talk.retry", 'face = "middle"\n')
+    assert told.startswith('talk.retry, line 1: face = "middle"')
+    assert len(harness.executor.submitted) == 1
+    told = ask(harness, service, "talk.retry", 'face = "left"\n')
+    assert told == "talk is in the inbox again"
+    assert harness.executor.submitted[-1].options.face == "left"
 
 
 def test_the_failed_members_of_a_batch_are_tried_again(
