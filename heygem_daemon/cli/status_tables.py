@@ -81,7 +81,9 @@ def progress_text(job: JobStatus) -> str:
         parts.append(f"{roughly(job.left_seconds)} left")
     if job.fps:
         parts.append(f"{job.fps:.1f} fps")
-    return ", ".join([*parts, f"runs on {job.device}"])
+    # Translated for itself: its comma is none between two parts.
+    device = own_language()(job.device or "")
+    return ", ".join([*parts, f"runs on {device}"])
 
 
 def _clause(sentence: str) -> str:

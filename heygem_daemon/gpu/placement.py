@@ -67,7 +67,8 @@ def join_labels(devices: Sequence[DeviceChoice]) -> str:
     """Return the name of a device, or of several slots of the CPU, for people."""
     if len(devices) == 1:
         return devices[0].label
-    return f"{devices[0].name}, slots {', '.join(str(each.slot) for each in devices)}"
+    slot_numbers = ", ".join(str(each.slot) for each in devices)
+    return f"{devices[0].name}, slots {slot_numbers}"
 
 
 @dataclass(frozen=True, slots=True)

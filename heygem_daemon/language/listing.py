@@ -8,7 +8,8 @@ LISTS = frozenset(
         "blockers", "changed", "days", "disks", "engines", "expected", "folders",
         "inaccessible_files", "keys", "kinds", "late", "missing", "model_fields", "names",
         "open_ways", "pci_addresses", "public_folders", "restricted_subjects",
-        "short_label", "suffixes", "throttled", "unfinished", "user_names", "where", "wrong",
+        "short_label", "slot_numbers", "suffixes", "throttled", "unfinished", "user_names", "where",
+        "wrong",
     }
 )  # fmt: skip
 """The names of the places in texts that hold lists. Elsewhere, " and " may be part of a name."""

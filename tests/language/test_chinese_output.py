@@ -78,16 +78,27 @@ def test_the_tables_of_a_status_hold_no_english(capsys: pytest.CaptureFixture[st
                     frames=5, total_frames=10, left_seconds=9, fps=9.1, device="CPU",
                 ),
                 JobStatus(
+                    id="3", name="丙", state="running", stage="review", device="CPU, slot 1"
+                ),
+                JobStatus(
+                    id="4", name="丁", state="running", stage="review", device="CPU, slots 1, 2"
+                ),
+                JobStatus(
                     id="2", name="乙", state="deferred", reason="The disk is full.", retry_at=1.0
                 ),
             ),
-            "devices": (DeviceStatus(name="CPU", resident=True),),
+            "devices": (
+                DeviceStatus(name="CPU", resident=True),
+                DeviceStatus(name="CPU", label="CPU, slot 1", resident=True),
+            ),
         }
     )  # fmt: skip
     with speaking("zh"):
         print_tables(status)
     printed = capsys.readouterr().out
     assert "第 2/4 段，50 %，剩余 9 秒，9.1 帧/秒，使用 CPU" in printed
+    assert "使用 CPU，槽位 1 " in printed
+    assert "使用 CPU，槽位 1、2" in printed
     assert english_left(printed) == {}
 
 

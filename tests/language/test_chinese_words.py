@@ -3,11 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 
 import pytest
 
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.gpu.placement import CPU, DeviceChoice, join_labels
 from heygem_daemon.language.catalogue import LOCALE, read_catalogue
 from heygem_daemon.language.listing import is_list
 from heygem_daemon.language.template import parse_template
@@ -15,7 +17,14 @@ from heygem_daemon.language.translator import translator
 from heygem_daemon.page.renderer import PageRenderer
 from heygem_daemon.report.backlog import Backlog
 from heygem_daemon.report.request_status import RequestStatus
-from heygem_daemon.report.status import BatchStatus, DiskStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.status import (
+    BatchStatus,
+    DeviceStatus,
+    DiskStatus,
+    InboxStatus,
+    JobStatus,
+    Status,
+)
 from heygem_daemon.service.notices import unusable_reason
 from tests.page.conftest import KEPT, NOW, failed
 from tests.page.test_ended import BATCH, member
@@ -179,19 +188,59 @@ def test_a_page_in_chinese_holds_no_english() -> None:
     renderer = PageRenderer()
     for state in ("starting", "idle", "working", "holding", "stopping", "stopped"):
         status = _everything(state)
-        chinese = renderer.text(status, KEPT, "zh")
-        parts = re.findall(r'<span lang="zh">(.*?)</span>', renderer.html(status, KEPT))
-        for text in (*chinese.split("\n"), *parts):
-            assert english_in(re.sub(r"UTC|<b></b>", "", text)) == set(), text
+        shown = ChinesePage(renderer.html(status, KEPT)).texts
+        assert "CPU，槽位 1、2" in "".join(shown)
+        for text in (*renderer.text(status, KEPT, "zh").split("\n"), *shown):
+            assert english_in(re.sub("UTC|English", "", text)) == set(), text
+
+
+class ChinesePage(HTMLParser):
+    """What a reader of the page in Chinese sees: what is marked as Chinese, and what is the same in
+    both languages."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._hidden: list[bool] = []
+        """Whether each of the elements that are open is not shown."""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"meta", "source"}:
+            is_code = tag in {"style", "script", "title"}
+            self._hidden.append(is_code or (tag, ("lang", "en")) == ("span", *attrs[:1]))
+
+    def handle_endtag(self, _tag: str) -> None:
+        self._hidden.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not any(self._hidden):
+            self.texts.append(data)
+
+
+STAGE_NAMES = ("load", "probe", "listen", "track", "render", "join", "review")
+DEVICES = (
+    CPU.label,
+    DeviceChoice("cpu", None, "CPU", slot=2, slots=2).label,
+    join_labels([DeviceChoice("cpu", None, "CPU", slot=slot, slots=2) for slot in (1, 2)]),
+    DeviceChoice("cuda:0", "GPU-1", "NVIDIA", index=0).label,
+    DeviceChoice("cuda:0", "MIG-1", "NVIDIA", index=0, instance=1).label,
+)
 
 
 def _everything(state: str) -> Status:
-    stages = ("load", "probe", "listen", "track", "render", "join", "review")
     running = tuple(
         JobStatus(
-            id=each, name="甲", state="running", stage=each, percent=5, left_seconds=70, fps=9
+            id=each,
+            name="甲",
+            state="running",
+            stage=each,
+            percent=5,
+            left_seconds=70,
+            fps=9,
+            device=DEVICES[number % len(DEVICES)],
         )
-        for each in stages
+        for number, each in enumerate(STAGE_NAMES)
     )
     return Status.model_validate(
         {
@@ -226,5 +275,6 @@ def _everything(state: str) -> Status:
             ),
             "backlog": Backlog(pairs={"turn": 3}, files={"attention": 1, "upload": 2}),
             "disk": DiskStatus(free_bytes=5 * 10**9),
+            "devices": tuple(DeviceStatus(name="CPU", label=each) for each in DEVICES),
         }
     )
