@@ -164,7 +164,7 @@ def _batch_status(spool: Spool, batch: Batch, order: _LastOrder) -> BatchStatus:
         members=len(batch.journal.members),
         published=published,
         failed=len(ended) - published,
-        waits="a daemon",
+        waits=READY,
         turn=order.turns.get(batch.id),
         rests=batch.id in order.resting,
     )

@@ -132,8 +132,12 @@ class BatchStatus(StatusModel):
         parts = [f"{self.published + self.failed} of {self.members} done"]
         parts += [f"{self.failed} of them failed"] if self.failed else []
         parts += [f"now: {', '.join(self.now)}"] if self.now else []
-        parts += [f"waits: {self.waits}"] if self.waits and not self.now else []
-        return ", ".join([*parts, *(["packing the ZIP"] if self.packing else [])])
+        waits = self.waits if self.waits and not self.now else ""
+        is_clause = waits.startswith("waits ")
+        parts += [f"waits: {waits}"] if waits and not is_clause else []
+        parts += ["packing the ZIP"] if self.packing else []
+        text = ", ".join(parts)
+        return "; ".join([text, waits]) if is_clause else text
 
 
 class InboxStatus(StatusModel):

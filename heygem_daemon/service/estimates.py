@@ -1,7 +1,5 @@
-"""When waiting jobs start and are ready, from the pace of the last ones on this machine. No I/O.
-
-How long a job will take is not known before its files are read. So nothing is said before some jobs
-have ended, nor where they took very different times.
+"""When waiting jobs start and are ready, from the pace of the last ones and their active hours. No
+I/O.
 """
 
 import heapq
@@ -9,32 +7,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from statistics import median, quantiles
 from typing import TypeVar
 
+from heygem_daemon.config.hours import ActiveHours
 from heygem_daemon.durations import roughly
 from heygem_daemon.report.backlog import CLAIMABLE
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.inbox_view import InboxView, RestIn
 from heygem_daemon.service.job_statuses import place_text
-from heygem_daemon.service.progress import seconds_left
+from heygem_daemon.service.pace import Pace, find_pace
 from heygem_daemon.service.queue import QueuedJob
-from heygem_daemon.service.running_jobs import RunningJob
+from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.turns import WaitingJob
-
-MIN_SAMPLES, MAX_SAMPLES = 3, 20
-"""From how many finished jobs on their pace tells something; how many of the last ones count."""
-
-MAX_SPREAD = 4.0
-"""Where the slower quarter took so many times as long as the faster one, nothing is said."""
 
 MAX_ESTIMATED = 60
 """Of how many waiting jobs turn and time are told: those that go first."""
 
 EVERY_SECONDS = 2.0
 """How often these are found anew."""
+
+MAX_OPENINGS = 3
+"""Where a job does not start in the present active hours nor in the next ones, nothing is said."""
 
 
 T = TypeVar("T", JobStatus, InboxStatus)
@@ -56,31 +51,33 @@ class Estimate:
         return f"starts in about {roughly(_coarse(self.starts))}, ready in about {ready}"
 
 
-def find_pace(seconds: Iterable[float]) -> float | None:
-    """Return how long a job takes, in seconds, from how long the last ones took, the newest first.
-    None: they tell nothing."""
-    known = list(islice((each for each in seconds if each > 0), MAX_SAMPLES))
-    if len(known) < MIN_SAMPLES:
+class Places:
+    """The places in which jobs run, as they become free. Times are UNIX times."""
+
+    def __init__(self, free: Sequence[float], pace: Pace) -> None:
+        """``free``: when each place becomes free; at least one."""
+        self._free = list(free)
+        heapq.heapify(self._free)
+        self._pace = pace
+        self._later: dict[float, list[float]] = {}
+        """The same from a time on at which active hours begin: all places are free by then."""
+
+    def take(self, hours: ActiveHours) -> float | None:
+        """Return when the next job starts, which may start in these hours. It takes a place. None:
+        it is too far away to be told."""
+        free = self._free
+        for _ in range(MAX_OPENINGS):
+            if (opens := hours.closed_until(free[0])) is None:
+                return heapq.heapreplace(free, free[0] + self._pace.cycle)
+            free = self._later.setdefault(opens, [opens] * len(self._free))
         return None
-    fast, _, slow = quantiles(known, n=4, method="inclusive")
-    return None if slow > fast * MAX_SPREAD else median(known)
-
-
-def estimate(left: Sequence[float], pace: float) -> Iterator[Estimate]:
-    """Yield the estimates of the waiting jobs in their order, without end. ``left``: how long each
-    running job still takes, in seconds; at least one. Each of them makes room for another."""
-    free = list(left)
-    heapq.heapify(free)
-    while True:
-        starts = free[0]
-        heapq.heapreplace(free, starts + pace)
-        yield Estimate(starts, starts + pace)
 
 
 class Estimates:
     """The turns of what waits, and when it starts."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
         self.texts: Mapping[str, str] = {}
         """The estimate of each waiting job by its id, and of each complete entry of the inbox by
         its name, which has a slash behind it for a folder, in words."""
@@ -89,18 +86,21 @@ class Estimates:
         for their next members."""
         self._made_at = float("-inf")
         self._foremost: tuple[str, ...] = ()
+        self._busy_since: float | None = None
+        """From when on something has always waited that may start (UNIX time); None: nothing
+        does."""
 
-    def update(
-        self, snapshot: DispatchSnapshot, inbox: InboxView, is_held: bool, now: float
-    ) -> None:
-        """Make both anew at monotonic time ``now``, where that is due or other things wait.
-        ``is_held``: whether nothing starts."""
+    def update(self, snapshot: DispatchSnapshot, inbox: InboxView, is_held: bool) -> None:
+        """Make both anew, where that is due or other things wait. ``is_held``: whether nothing
+        starts."""
+        now = self._clock.monotonic()
         foremost = _foremost(snapshot, inbox)
         if now - self._made_at >= EVERY_SECONDS or foremost != self._foremost:
             self._made_at, self._foremost = now, foremost
             first = list(islice(snapshot.in_turn(inbox.ready), MAX_ESTIMATED))
             self.turns = _find_turns(first)
-            self.texts = {} if is_held else dict(_estimates(snapshot, first, now))
+            self._note_busy(not is_held and any(_may_start(each, snapshot) for each in first))
+            self.texts = {} if is_held else dict(self._estimates(snapshot, first))
 
     def in_turn(self, inbox: InboxView) -> InboxView:
         """Return what was found in the inbox, in the order in which it goes as far as that is
@@ -121,10 +121,7 @@ class Estimates:
         no job of a hot folder starts; None: they may."""
         return tuple(
             each.model_copy(
-                update={
-                    "turn": self.turns.get(each.id),
-                    "rests": not each.now and rest_in(each.folder) is not None,
-                }
+                update={"turn": self.turns.get(each.id), **_resting(each, rest_in(each.folder))}
             )
             for each in batches
         )
@@ -139,6 +136,34 @@ class Estimates:
             for each in entries
         )
 
+    def _note_busy(self, is_busy: bool) -> None:
+        if not is_busy:
+            self._busy_since = None
+        elif self._busy_since is None:
+            self._busy_since = self._clock.wall()
+
+    def _estimates(
+        self, snapshot: DispatchSnapshot, first: Iterable[WaitingJob]
+    ) -> Iterator[tuple[str, str]]:
+        now, wall = self._clock.monotonic(), self._clock.wall()
+        busy_since = wall if self._busy_since is None else self._busy_since
+        ended, running = tuple(snapshot.tally.finished), snapshot.running
+        pace = find_pace(ended, busy_since, len(running), wall)
+        if pace is None:
+            return
+        left = [seconds for each in running if (seconds := pace.left(each, now)) is not None]
+        if not left:
+            return
+        places = Places([wall + seconds for seconds in left], pace)
+        for item in first:
+            if isinstance(item, Candidate) and isinstance(item.source, Path):
+                return  # a batch: nobody knows yet how many members it has
+            if _lacks_something(item):
+                continue
+            starts = places.take(snapshot.hours_of(item.folder))
+            if starts is not None:
+                yield _key(item), Estimate(starts - wall, starts - wall + pace.duration).text
+
     def _told(self, entry: T, key: str) -> T:
         if key not in self.turns:
             return entry
@@ -147,6 +172,14 @@ class Estimates:
         if isinstance(entry, JobStatus) and entry.tells_place:
             update["reason"] = place_text(turn)
         return entry.model_copy(update=update)
+
+
+def _resting(batch: BatchStatus, rest: str | None) -> dict[str, object]:
+    """Return what a batch says of the active hours. ``rest``: until when none of its jobs starts,
+    in words; None: they may."""
+    if rest is None or batch.now or batch.packing:
+        return {"rests": False}
+    return {"rests": True, "waits": rest}
 
 
 def _foremost(snapshot: DispatchSnapshot, inbox: InboxView) -> tuple[str, ...]:
@@ -164,32 +197,14 @@ def _find_turns(first: Iterable[WaitingJob]) -> dict[str, int]:
     return turns
 
 
-def _estimates(
-    snapshot: DispatchSnapshot, first: Iterable[WaitingJob], now: float
-) -> Iterator[tuple[str, str]]:
-    ended = (each for each in snapshot.tally.finished if each.outcome == "published")
-    pace = find_pace(each.seconds for each in ended)
-    if pace is None or not snapshot.running or snapshot.rest is not None:
-        return
-    times = estimate([_left(each, pace, now) for each in snapshot.running], pace)
-    for item in first:
-        if isinstance(item, Candidate) and isinstance(item.source, Path):
-            return  # a batch: nobody knows yet how many members it has
-        if not _waits_for_more(item, snapshot):
-            yield _key(item), next(times).text
+def _may_start(item: WaitingJob, snapshot: DispatchSnapshot) -> bool:
+    """Return whether a job waits for nothing but its turn."""
+    return not _lacks_something(item) and snapshot.rest_in(item.folder) is None
 
 
-def _left(running: RunningJob, pace: float, now: float) -> float:
-    """Return how long a running job still takes, in seconds."""
-    drawing = seconds_left(running.progress) if running.progress else None
-    return max(0.0, pace - (now - running.began_at)) if drawing is None else float(drawing)
-
-
-def _waits_for_more(item: WaitingJob, snapshot: DispatchSnapshot) -> bool:
-    """Return whether a job waits for more than its turn."""
-    if isinstance(item, QueuedJob):
-        return item.waits_for is not None
-    return isinstance(item, Candidate) and snapshot.rest_in(item.hot_folder.name) is not None
+def _lacks_something(item: WaitingJob) -> bool:
+    """Return whether a job waits for more than its turn and its active hours."""
+    return isinstance(item, QueuedJob) and item.waits_for not in (None, "hours")
 
 
 def _key(item: WaitingJob) -> str:

@@ -118,7 +118,8 @@ def _inbox(
     for each in everything.estimates.of_inbox(entries):
         entry = _named(each, name)
         if each.waits_for in CLAIMABLE:
-            entry = entry.model_copy(update={"others": next(counts, 0)})
+            before = next(counts, 0)
+            entry = entry.model_copy(update={"others": 0 if each.waits_for == "hours" else before})
         yield entry
 
 

@@ -58,7 +58,7 @@ def _job_entries(
             "state": "deferred" if retry else "queued",
             "reason": own_reason or shared,
             "tells_place": tells_place and not own_reason,
-            "others": others,
+            "others": 0 if rest else others,
             "rests": rest is not None,
             **retry,
         }
@@ -80,7 +80,8 @@ def _running_status(running: RunningJob, assistants: Sequence[DeviceChoice]) -> 
             "frames": progress.frames,
             "total_frames": progress.total_frames,
             "percent": percent_done(progress),
-            "left_seconds": seconds_left(progress),
+            # What follows the last frame takes a while too: "0 s left" would not be true.
+            "left_seconds": seconds_left(progress) or None,
             "fps": progress.fps,
             "started": running.started,
             "progress_at": running.started + running.progress_at - running.began_at,

@@ -25,7 +25,7 @@ def progress_text(
         ]
         if progress and (percent := percent_done(progress)) is not None:
             lines.append(translate("Done: {percent} %", percent=percent))
-        if progress and (left := seconds_left(progress)) is not None:
+        if progress and (left := seconds_left(progress)):
             duration = translate(roughly(left))
             lines.append(translate("Time left: about {duration}", duration=duration))
         lines.append(translate("Started: {time}", time=format_time(started)))

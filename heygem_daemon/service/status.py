@@ -92,7 +92,7 @@ class StatusWriter:
         self._last_written = 0.0
         self._pages = Pages(spool, dependencies)
         self._unwritten = UnwrittenFiles()
-        self._estimates = Estimates()
+        self._estimates = Estimates(self._clock)
         self._jobs: tuple[JobStatus, ...] = ()
         """All claimed jobs, of which the status lists no more than some."""
         self._started = self._clock.wall()
@@ -106,8 +106,7 @@ class StatusWriter:
     ) -> None:
         """Write the status where it is due. ``inbox_view`` is the last look at the inbox. Raises
         SpoolUnavailable, OSError."""
-        is_held, now = notes.hold is not None, self._clock.monotonic()
-        self._estimates.update(snapshot, inbox_view, is_held, now)
+        self._estimates.update(snapshot, inbox_view, is_held=notes.hold is not None)
         inbox_view = self._estimates.in_turn(inbox_view)
         status = self._status(state, snapshot, inbox_view, notes.hold).model_copy(
             update={

@@ -1,35 +1,40 @@
 """When waiting jobs start and are ready."""
 
-from itertools import islice
-
 import pytest
 
-from heygem_daemon.report.status import InboxStatus, JobStatus
-from heygem_daemon.service.estimates import Estimate, estimate, find_pace
+from heygem_daemon.config.hours import ActiveHours, parse_hours
+from heygem_daemon.language.translator import translator
+from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
+from heygem_daemon.service.estimates import Estimate, Estimates, Places
+from heygem_daemon.service.pace import Pace
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
 from tests.service.test_hot_folders import drop_in
 
 
-@pytest.mark.parametrize(
-    ("seconds", "pace"),
-    [
-        ([], None),
-        ([60, 60], None),
-        ([60, 0, 0, 60], None),  # of jobs before a restart the time is not known
-        ([60, 90, 120], 90),
-        ([100] * 25, 100),
-        ([10, 10, 10, 500, 500, 500], None),
-        ([100, 100, 100, 100, 100, 100, 5000], 100),
-    ],
-)
-def test_the_pace_is_that_of_the_last_jobs(seconds: list[float], pace: float | None) -> None:
-    assert find_pace(seconds) == pace
+def test_each_job_takes_the_first_place_that_is_free() -> None:
+    places = Places([30.0, 100.0], Pace(duration=50.0, cycle=60.0, samples=()))
+    assert [places.take(ActiveHours()) for _ in range(4)] == [30, 90, 100, 150]
 
 
-def test_each_job_takes_the_first_device_that_is_free() -> None:
-    found = [(each.starts, each.ready) for each in islice(estimate([30, 100], 60), 4)]
-    assert found == [(30, 90), (90, 150), (100, 160), (150, 210)]
+def test_a_job_starts_within_its_active_hours() -> None:
+    """Two places; the hours begin an hour after midnight, and last as long as two jobs take."""
+    night = parse_hours(["01:00-01:20"], "UTC")
+    places = Places([60.0, 120.0], Pace(duration=600.0, cycle=600.0, samples=()))
+    starts = [places.take(hours) for hours in (night, night, ActiveHours(), night, night, night)]
+    assert starts == [3600, 3600, 60, 4200, 4200, 3600 + 86_400]
+
+
+def test_what_a_batch_waits_for_are_its_active_hours() -> None:
+    batch = BatchStatus(
+        id="b", name="b", dropped_as="b", members=2, published=0, failed=0, waits="GPU 0 is busy"
+    )
+    rest = "waits for the active hours of night, until Mon 22:00 (UTC)"
+    (told,) = Estimates().of_batches([batch], lambda _folder: rest)
+    assert told.rests
+    assert told.progress == f"0 of 2 done; {rest}"
+    chinese = translator("zh")(told.progress)
+    assert chinese == "已完成 0/2；等待 night 的工作时段，直到 周一 22:00（UTC）"
 
 
 @pytest.mark.parametrize(
@@ -48,8 +53,13 @@ def test_an_estimate_is_no_more_exact_than_it_can_be(
 
 
 def test_waiting_jobs_have_one_once_some_have_been_made(harness: ServiceHarness) -> None:
+    night = {"active_hours": ["02:00-02:30"]}
+    harness.configure(folders={"night": night}, time_zone="UTC")
+    harness.clock.wall_offset += 3 * 3600 - harness.clock.wall() % 86_400
     service = harness.service()
     harness.executor.answer = keep_running
+    harness.run_rounds(service, 1)
+    drop_in(harness, "night", "n1.wav", "n1.mp4")
     for number in range(6):
         harness.drop(f"{number}.wav", f"{number}.mp4")
     harness.run_rounds(service, 8)
@@ -68,7 +78,8 @@ def test_waiting_jobs_have_one_once_some_have_been_made(harness: ServiceHarness)
             harness.executor.emit_for_job(job_id, message)
         harness.run_rounds(service, 1)
     harness.run_rounds(service, 10)
-    assert sorted(told()) == ["4", "5"]
+    assert sorted(told()) == ["4", "5", "night/n1"]
+    assert told()["night/n1"].startswith("starts in about 23 h"), "not before the hours begin"
     assert told()["4"].startswith("starts in about 2 min, ready in about")
     page = (harness.spool.root / "status.html").read_text()
     assert told()["4"] in page
