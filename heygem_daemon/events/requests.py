@@ -15,6 +15,13 @@ class JobHurried(Event, text="goes first among the jobs of its owner, asked by {
     owner: str
 
 
+class BatchHurried(Event, text="goes first among the batches of its owner, asked by {owner}"):
+    """The members of the batch that wait have the highest priority that is allowed, and the first
+    places in their line."""
+
+    owner: str
+
+
 class LateSidecarTaken(Event, text="takes the options in {sidecar}, which came later"):
     """A sidecar came after the claim of its job, which still waits."""
 
@@ -27,3 +34,14 @@ class RequestAnswered(Event, text="{request} by {owner}: {answer}"):
     request: str
     owner: str
     answer: str
+
+
+class RequestLinesLeftOut(
+    Event,
+    text="{count} more lines about requests by {owner} are not logged one by one",
+    level="WARNING",
+):
+    """Many requests of one user at once: 100 lines are logged, then six a minute."""
+
+    owner: str
+    count: int

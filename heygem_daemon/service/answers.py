@@ -9,6 +9,7 @@ from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.decisions import Answer
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import InboxNotice
+from heygem_daemon.service.request_log import RequestLog
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.requests import Request
@@ -38,10 +39,12 @@ class Answers:
         self._given: list[_Given] = []
         """The newest first."""
         self._log = NoticeLog()
+        self.log = RequestLog()
+        """The log for what requests cause."""
 
     def give(self, request: Request, answer: Answer, now: float, wall: float) -> None:
-        """Record and log an answer at monotonic time ``now`` and UNIX time ``wall``. Refusals are
-        logged as long as they are few."""
+        """Record and log an answer at monotonic time ``now`` and UNIX time ``wall``. It is
+        logged as long as there are few."""
         status = RequestStatus(
             name=request.shown,
             folder=printable(request.folder or ""),
@@ -51,7 +54,8 @@ class Answers:
         self._given.insert(0, _Given(status, request.owner, answer.is_refusal, now))
         self.forget_old(now)
         if not answer.is_refusal:
-            RequestAnswered(request.shown, user_name(request.owner), answer.text).log()
+            by = user_name(request.owner)
+            self.log.log(RequestAnswered(request.shown, by, answer.text), by, now)
 
     def forget_old(self, now: float) -> None:
         """Forget what has been shown long enough, and log the new refusals."""

@@ -145,11 +145,14 @@ class BatchTracker:
         """The users' names of the folders, by the batch's id."""
         return {each.batch.id: each.batch.journal.folder_name for each in self._open.values()}
 
-    def hurry(self, batch_id: str, asked_ns: int) -> None:
+    def hurry(self, batch_id: str, asked_ns: int) -> bool:
         """Let a batch go first in its line, after a restart too. ``asked_ns``: when that was
-        asked, nanoseconds since the epoch."""
-        if (each := self._open.get(batch_id)) is not None:
-            self._spool.batches.hurry(each.batch, asked_ns)
+        asked, nanoseconds since the epoch. Return whether that had to be written."""
+        each = self._open.get(batch_id)
+        if each is None or (each.batch.journal.hurried_ns or 0) >= asked_ns:
+            return False
+        each.batch = self._spool.batches.hurry(each.batch, asked_ns)
+        return True
 
     def mark_member_ended(self, job: Job) -> None:
         """Record that a job was published or failed. ``advance`` then updates its batch, if any."""

@@ -203,7 +203,7 @@ class Claims:
             job = self._spool.claim(source, answers, candidate.hot_folder)
             about = logger.bind(job=candidate.title, id=job.id)
             JobClaimed(*_dropper(job.journal.owner)).log(about)
-            jobs = [job if hurried_ns is None else self._spool.hurry(job, hurried_ns)]
+            jobs = [job if hurried_ns is None else self._spool.hurry(job, hurried_ns)[0]]
         self._dispatcher.enqueue(jobs)
         return jobs
 

@@ -72,8 +72,9 @@ def decide_hurry(
     name = printable(request.name.strip())
     queued = tuple(each for each in found if each.stage == "queued")
     if queued:
-        act_on = tuple(each for each in queued if each.hurried_ns != request.asked_ns)
-        return Decision(act_on, Answer(f"{name} goes first among the jobs of its owner"))
+        act_on = tuple(each for each in queued if (each.hurried_ns or 0) < request.asked_ns)
+        text = f"{name} goes first among the jobs of its owner"
+        return Decision(act_on, Answer(text), waits_for=text)
     if complete := tuple(each for each in found if each.stage == "complete"):
         return Decision(complete, waits_for=f"{name} goes first among the files of its owner")
     if has_acted:

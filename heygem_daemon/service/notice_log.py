@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 
 from heygem_daemon.events.jobs import InboxWarning, InboxWarningsLeftOut
+from heygem_daemon.service.line_budget import LineBudget
 from heygem_daemon.service.notices import InboxNotice
 
 BURST_LINES = 20
@@ -22,8 +23,7 @@ class NoticeLog:
 
     def __init__(self) -> None:
         self._known: set[InboxNotice] = set()
-        self._lines_left = float(BURST_LINES)
-        self._refilled_at = -math.inf
+        self._lines = LineBudget(BURST_LINES, SECONDS_A_LINE)
         self._left_out = 0
         self._summarised_at = -math.inf
 
@@ -32,17 +32,10 @@ class NoticeLog:
         warnings = {notice for notice in notices if notice.is_warning}
         new = sorted(warnings - self._known, key=lambda notice: notice.name)
         self._known = warnings
-        self._refill(now)
-        room = int(self._lines_left)
+        room = self._lines.take(len(new), now)
         for notice in new[:room]:
             InboxWarning(notice.name, notice.reason).log()
-        self._lines_left -= min(room, len(new))
-        self._left_out += max(0, len(new) - room)
+        self._left_out += len(new) - room
         if self._left_out and now - self._summarised_at >= SUMMARY_SECONDS:
             InboxWarningsLeftOut(self._left_out).log()
             self._left_out, self._summarised_at = 0, now
-
-    def _refill(self, now: float) -> None:
-        gained = (now - self._refilled_at) / SECONDS_A_LINE
-        self._lines_left = min(float(BURST_LINES), self._lines_left + gained)
-        self._refilled_at = now

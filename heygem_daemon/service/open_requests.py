@@ -1,5 +1,6 @@
 """Which requests there are: in the inbox and from commands, a limited number of each owner."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -76,6 +77,7 @@ class OpenRequests:
         ``snapshots``: what was found in the inboxes whose requests are heeded, by hot folder; empty
         for the plain one. Raises OSError."""
         dropped = [each for item in snapshots.items() for each in self._find_dropped(*item)]
+        dropped.sort(key=_order)
         chosen = in_turns(dropped, lambda each: each.request.owner, MAX_REQUESTS)
         commands = find_command_requests(self._layout)[:MAX_REQUESTS]
         self._open = {
@@ -109,3 +111,8 @@ class OpenRequests:
         inbox = self._layout.in_folder(folder).inbox
         known = [each.found.path.name for each in self if each.found.request.folder == folder]
         return find_requests(inbox, dict.fromkeys([*known, *new]), folder)
+
+
+def _order(found: RequestFile) -> float:
+    """Return a sort key: of requests to hurry the newest first, which the others add nothing to."""
+    return -found.request.asked_ns if found.request.verb == "hurry" else -math.inf

@@ -2,14 +2,12 @@
 
 import math
 
-from heygem_daemon.events.requests import JobHurried, LateSidecarTaken
 from heygem_daemon.service.attempts import Attempts
 from heygem_daemon.service.inboxes import LoneSidecar
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.queue import Queue, QueuedJob
-from heygem_daemon.service.running_jobs import RunningJob, job_logger
+from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.spool.job import Job
-from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.executor import Executor
 
@@ -62,10 +60,11 @@ class SteeredJobs:
         path = found.entry.path
         job = self._spool.take_sidecar(queued.job, path, found.answer, found.hot_folder)
         self._queue.replace_job(queued, job)
-        LateSidecarTaken(printable(path.name)).log(job_logger(job))
 
-    def hurry(self, queued: QueuedJob, asked_ns: int, by: str) -> None:
-        """Let a job that waits go first in its line. ``asked_ns``: when that was asked."""
-        job = self._spool.hurry(queued.job, asked_ns)
+    def hurry(self, queued: QueuedJob, asked_ns: int) -> bool:
+        """Let a job that waits go first in its line. ``asked_ns``: when that was asked. Return
+        whether a journal was written: of a batch's member that has none, ``BatchTracker.hurry``
+        writes that of the batch."""
+        job, is_written = self._spool.hurry(queued.job, asked_ns)
         self._queue.replace_job(queued, job)
-        JobHurried(by).log(job_logger(job))
+        return is_written

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.events.requests import LateSidecarTaken
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.batches import BatchTracker
@@ -19,9 +20,12 @@ from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.decisions import MOVED, NOT_EMPTY, Answer, decide_cancel, decide_hurry
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
+from heygem_daemon.service.hurries import Hurries
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.late_sidecars import find_late_sidecars
+from heygem_daemon.service.look_budget import LookBudget
 from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
+from heygem_daemon.service.running_jobs import job_logger
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.sidecar_cache import ReadSidecar
 from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
@@ -33,10 +37,6 @@ from heygem_daemon.spool.request_files import RequestFile, clear_request
 from heygem_daemon.spool.requests import Request, full_name
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
-
-MAX_STEPS = 20
-"""How many jobs one look ends, returns or deletes, so that a batch of thousands does not hold the
-daemon."""
 
 ANSWER_SECONDS = 30.0
 """A command that has asked for something gets an answer after so long: if it is not done yet, the
@@ -71,24 +71,33 @@ class Steering:
         self._trusted = deciders()
         self._requests = OpenRequests(spool)
         self._ended = EndedRequests(spool, self._trusted)
-        self._steps_left = MAX_STEPS
+        self._budget = LookBudget(clock)
+        self._first: object = None
+        """The key of the request with which the next look begins; None: with any."""
+        self._hurried: dict[str, int] = {}
+        """When somebody asked that a file or folder in an inbox goes first, by its title."""
 
     def run(self, settings: Settings) -> None:
         """Carry out what can be carried out now. Raises the first fault after all were tried."""
         now = self._clock.monotonic()
         self._answers.forget_old(now)
+        self._answers.log.summarise(now)
         self._requests.find(self._claims.snapshots if settings.share_requests else {}, now)
-        self._steps_left = MAX_STEPS
-        asked = list(self._requests)
+        self._budget = LookBudget(self._clock)
+        asked = _starting_with(list(self._requests), self._first)
+        self._first = None
         if any(each.found.request.verb in ("retry", "remove") for each in asked):
             self._ended.update()
         targets = self._find_targets(asked) if asked else TargetIndex()
-        hurried: dict[str, int] = {}
+        hurries = self._new_hurries(now)
         retries = [each for each in asked if each.found.request.verb == "retry"]
         faults: list[Exception] = []
         for each in asked:
+            if not self._budget.has_time():
+                self._first = each.found.key
+                break
             try:
-                answer = self._carry_out(each, targets, hurried, retries, now, settings)
+                answer = self._carry_out(each, targets, hurries, retries, now, settings)
                 if answer is not None:
                     self._finish(each, answer, now)
                 else:
@@ -99,7 +108,9 @@ class Steering:
                     continue
                 reason = self._faults.log(f"the request {each.found.request.shown}", error)
                 self._finish(each, Answer(reason.removesuffix("."), is_refusal=True), now)
-        self._claims.hurry(hurried)
+        # What this look had no time for stays as it was.
+        self._hurried = {**(self._hurried if self._first else {}), **hurries.candidates}
+        self._claims.hurry(self._hurried)
         self._take_late_sidecars({key for each in asked for key in each.found.request.keys})
         if faults:
             raise faults[0]
@@ -115,9 +126,20 @@ class Steering:
         OSError."""
         lone = [each for each in self._claims.lone_sidecars if each.key not in asked]
         queued = self._dispatcher.queued_jobs if lone else ()
-        for job, sidecar in find_late_sidecars(lone, queued, self._trusted):
+        budget = LookBudget(self._clock)
+        for late, sidecar in find_late_sidecars(lone, queued, self._trusted):
+            if not budget.is_left():
+                return
+            budget.spend()
             with contextlib.suppress(ClaimFailed):
-                self._dispatcher.steered.take_sidecar(job, sidecar)
+                self._dispatcher.steered.take_sidecar(late, sidecar)
+                taken = LateSidecarTaken(printable(sidecar.entry.path.name))
+                by = user_name(sidecar.entry.owner)
+                self._answers.log.log(taken, by, self._clock.monotonic(), job_logger(late.job))
+
+    def _new_hurries(self, now: float) -> Hurries:
+        log, budget = self._answers.log, self._budget
+        return Hurries(self._dispatcher.steered, self._batches, log, budget, now)
 
     def _find_targets(self, asked: Sequence[OpenRequest]) -> TargetIndex:
         wanted = {key for each in asked for key in each.found.request.keys}
@@ -167,7 +189,7 @@ class Steering:
         self,
         asked: OpenRequest,
         targets: TargetIndex,
-        hurried: dict[str, int],
+        hurries: Hurries,
         retries: Collection[OpenRequest],
         now: float,
         settings: Settings,
@@ -191,7 +213,11 @@ class Steering:
             # What a command names is there already.
             seconds = math.inf if asked.found.is_command else seconds
             decision = decide_hurry(request, found, has_acted=has_acted, seconds=seconds)
-            self._hurry(asked, decision.act_on, user_name(request.owner), hurried)
+            asked.has_acted = has_acted or bool(decision.act_on)
+            by = user_name(request.owner)
+            if not hurries.carry_out(decision.act_on, request.asked_ns, by):
+                asked.waits_for = decision.waits_for
+                return None
         asked.waits_for = decision.waits_for
         return decision.answer
 
@@ -200,7 +226,7 @@ class Steering:
     ) -> Answer | None:
         request = asked.found.request
         asked.waits_for = ""
-        if self._steps_left <= 0:
+        if not self._budget.is_left():
             return None
         name = printable(request.name.strip())
         # The options in a retry may still be on their way.
@@ -213,7 +239,7 @@ class Steering:
         if doubt := self._doubt_of_options(asked.found):
             asked.waits_for = doubt
             return None
-        self._steps_left -= 1
+        self._budget.spend()
         is_active = bool(found)
         if request.verb == "retry":
             options = asked.found.options or self._sidecar_beside(request, found)
@@ -265,9 +291,9 @@ class Steering:
         """Cancel as many of the targets as one look may. What is left, the next look finds."""
         steered = self._dispatcher.steered
         for target in targets:
-            if self._steps_left <= 0:
+            if not self._budget.is_left():
                 return
-            self._steps_left -= 1
+            self._budget.spend()
             if target.candidate is not None:
                 for job in self._claims.claim_now(target.candidate, now):
                     asked.has_acted = True
@@ -279,18 +305,10 @@ class Steering:
                 asked.has_acted = True
                 steered.cancel_queued(target.queued, by)
 
-    def _hurry(
-        self, asked: OpenRequest, targets: Sequence[Target], by: str, hurried: dict[str, int]
-    ) -> None:
-        """Let the targets go first. ``hurried`` is for those that are still in the inbox."""
-        asked_ns, batches = asked.found.request.asked_ns, set()
-        for target in targets:
-            asked.has_acted = True
-            if target.candidate is not None:
-                hurried[target.candidate.title] = asked_ns
-            elif target.queued is not None:
-                self._dispatcher.steered.hurry(target.queued, asked_ns, by)
-                member = target.queued.job.journal.member
-                batches |= {member.batch_id} if member else set()
-        for batch_id in batches:
-            self._batches.hurry(batch_id, asked_ns)
+
+def _starting_with(asked: list[OpenRequest], key: object) -> list[OpenRequest]:
+    """Return the requests from the one with this key on, then those before it; as they are if there
+    is none."""
+    starts = (number for number, each in enumerate(asked) if each.found.key == key)
+    start = next(starts, 0)
+    return asked[start:] + asked[:start]

@@ -253,9 +253,10 @@ class Spool(SpoolLayout):
             troubles = job.journal.troubles_with(self._clock(), "error", error)
             return self._save_changes(job, troubles=troubles, at_work=False)
 
-    def hurry(self, job: Job, asked_ns: int) -> Job:
-        """Record that the job goes first in its line, and return the changed job. ``asked_ns``:
-        when that was asked, nanoseconds since the epoch."""
+    def hurry(self, job: Job, asked_ns: int) -> tuple[Job, bool]:
+        """Record that the job goes first in its line. Return the changed job, and whether it has a
+        journal in which that is written. ``asked_ns``: when that was asked, nanoseconds since the
+        epoch."""
         with self._guard():
             return record_hurry(self.files, job, asked_ns)
 

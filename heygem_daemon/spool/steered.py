@@ -15,14 +15,14 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.sidecars import combine, is_version
 
 
-def record_hurry(files: FileOperations, job: Job, asked_ns: int) -> Job:
+def record_hurry(files: FileOperations, job: Job, asked_ns: int) -> tuple[Job, bool]:
     """Record that a job goes first in its line; of a batch's member that has no journal yet,
-    ``Batches.hurry`` records it. Return the changed job. ``asked_ns``: when that was asked,
-    nanoseconds since the epoch."""
+    ``Batches.hurry`` records it. Return the changed job, and whether its journal was written.
+    ``asked_ns``: when that was asked, nanoseconds since the epoch."""
     journal = job.journal.model_copy(update={"hurried_ns": asked_ns})
-    if job.journal.member is None or is_folder(job.folder):
+    if has_journal := job.journal.member is None or is_folder(job.folder):
         save_journal(files, job.folder, journal)
-    return replace(job, journal=journal)
+    return replace(job, journal=journal), has_journal
 
 
 def take_late_sidecar(
