@@ -35,6 +35,7 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.watcher import InboxWatcher, OpenWatcher
 from heygem_daemon.system import capabilities
+from heygem_daemon.system.flat_memory import keep_memory_flat
 from heygem_daemon.system.installation import shipped_weights
 from heygem_daemon.system.listen_fds import take_listening
 from heygem_daemon.system.log import DaemonLog, log_to_console
@@ -60,6 +61,7 @@ def run(source: SettingsSource, standby: Annotated[bool, STANDBY_OPTION] = False
     """Watch the inbox until SIGTERM or Ctrl-C; a second signal ends the daemon at once. SIGHUP
     makes it read the settings again."""
     settings = source.load()
+    keep_memory_flat()
     # Before any child process exists: only the daemon itself notifies systemd and has its sockets.
     notifier, sockets = Notifier.from_environment(), take_listening(METRICS_SOCKET)
     if not standby:
