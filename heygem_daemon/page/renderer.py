@@ -4,10 +4,10 @@ The page is one file that requests nothing from anywhere. Names and reasons come
 templates escape them, and addresses lead into the spool alone.
 """
 
+import secrets
 from dataclasses import replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from heygem_daemon.durations import roughly
 from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
@@ -24,8 +24,11 @@ HTML_NAME, TEXT_NAME = PAGE_NAMES
 FRESH_SECONDS = 60
 """A page that is older than this says in the reader's browser that no daemon is running."""
 
-RELOAD_MILLISECONDS = 4000
-"""How often a page that somebody looks at is read again. A video that plays is not interrupted."""
+LOOK_MILLISECONDS = 4000
+"""How often a page that somebody has open looks whether there is a newer one."""
+
+PATIENCE_MILLISECONDS = 20_000
+"""How long it waits for an answer before it takes another way."""
 
 SHOWN_VIDEOS = 60
 """How many results have a player on the page; the others are links."""
@@ -62,13 +65,14 @@ class PageRenderer:
             trim_blocks=True,
         )
         environment.globals.update(
+            edition=secrets.token_hex(8),
             fresh_seconds=FRESH_SECONDS,
             local_time=local_time,
+            look_milliseconds=LOOK_MILLISECONDS,
             others_first=others_first,
-            reload_milliseconds=RELOAD_MILLISECONDS,
+            patience_milliseconds=PATIENCE_MILLISECONDS,
             roughly=roughly,
             shown_videos=SHOWN_VIDEOS,
-            since=Markup("<b></b>"),
             stage_of=_stage_of,
         )
         self._html = environment.get_template(HTML_NAME, globals={"t": self._texts.both})
