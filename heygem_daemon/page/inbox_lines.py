@@ -36,8 +36,6 @@ def inbox_lines(entries: Iterable[InboxStatus]) -> tuple[InboxLine, ...]:
 
 
 def _line(group: list[InboxStatus]) -> InboxLine:
-    first, folder = group[0], f"{group[0].folder}/"
-    names = [first.name, *(each.name.removeprefix(folder) for each in group[1:])]
     reasons = dict.fromkeys(each.reason for each in group)
     remedies = dict.fromkeys(each.remedy for each in group if each.remedy)
-    return InboxLine(", ".join(names), tuple(reasons), tuple(remedies))
+    return InboxLine(", ".join(each.name for each in group), tuple(reasons), tuple(remedies))

@@ -22,10 +22,10 @@ def test_files_of_a_pair_are_one_line_in_their_order() -> None:
         ]
     )
     assert found == (
-        InboxLine("anna/b.wav, B.MP4", ("it has changed lately",), (COPIED,)),
+        InboxLine("anna/b.wav, anna/B.MP4", ("it has changed lately",), (COPIED,)),
         InboxLine("anna/a.wav", ("has no video",), ()),
         InboxLine(
-            "anna/c.wav, c.mp4", ("it is empty", "what it holds is being examined"), (COPIED,)
+            "anna/c.wav, anna/c.mp4", ("it is empty", "what it holds is being examined"), (COPIED,)
         ),
     )
 
