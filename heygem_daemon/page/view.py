@@ -55,7 +55,7 @@ class PageView:
     came."""
 
     arriving_count: int
-    """How many files that are, and how many of them are not listed."""
+    """How many entries that are, and how many of them are not listed: each of these is a file."""
 
     arriving_more: int
 
@@ -63,7 +63,7 @@ class PageView:
     """What cannot start without a person, in the order in which it came."""
 
     attention_count: int
-    """How many files that are, and how many of them are not listed."""
+    """How many entries that are, and how many of them are not listed: each of these is a file."""
 
     attention_more: int
 
@@ -86,7 +86,8 @@ class PageView:
 
 def build_view(status: Status, standpoint: Standpoint) -> PageView:
     """Return what the page shows of a status. Times are local ones of this machine."""
-    arriving, attention = _entries(status, "upload", "partner"), _entries(status, "attention")
+    arriving = inbox_lines(_entries(status, "upload", "partner"))
+    attention = inbox_lines(_entries(status, "attention"))
     unlisted = status.unlisted
     return PageView(
         status=status,
@@ -97,10 +98,10 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
             for each in waiting_in_order(status)
         ),
         queue_more=unlisted.jobs + unlisted.batches + unlisted.ready,
-        arriving=inbox_lines(arriving),
+        arriving=arriving,
         arriving_count=len(arriving) + unlisted.arriving,
         arriving_more=unlisted.arriving,
-        attention=inbox_lines(attention),
+        attention=attention,
         attention_count=len(attention) + unlisted.attention,
         attention_more=unlisted.attention,
         results=find_results(status, standpoint),

@@ -153,6 +153,7 @@ def test_a_pair_is_one_line_and_nothing_is_said_twice(make_status: MakeStatus) -
     arriving = page.split('<h2 id="arriving">')[1].split("</section>")[0]
     assert arriving.count("<li>") == arriving.count("it is new") == arriving.count("Wait.") == 1
     assert '<span class="name">talk.wav, talk.mp4</span>' in arriving
+    assert "<small>1</small>" in arriving, "what is listed is counted"
     text = PageRenderer().text(make_status(inbox=tuple(pair)), KEPT, "en")
     assert "  talk.wav, talk.mp4: it is new\n    Wait.\n" in text
     assert text.count("starts by itself when it is complete") == 1
