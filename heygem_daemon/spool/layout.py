@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.spool.files import FileOperations, is_file
+from heygem_daemon.spool.free_names import NamePlace, TakenNames
 from heygem_daemon.spool.job import JOURNAL_FILE, MEDIA_FOLDER, Job, Journal
 from heygem_daemon.spool.names import split_extension
 from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import UnreadableText, read_text
+
+VIDEO_SUFFIXES = (".mp4", ".mov")
+"""Suffixes of a result: that of its container."""
+
+PUBLISHED_SUFFIXES = (".json", ".png", *VIDEO_SUFFIXES)
+"""In the order of publishing. The video comes last, so that anyone who sees it finds its report."""
 
 PAGE_NAMES = ("status.html", "status.txt")
 """The names of the pages in the spool's root and in the outbox of each hot folder: a result may be
@@ -80,11 +87,10 @@ class SpoolLayout:
         """The file whose absence means that the disk or share is not mounted."""
         return self.state / "spool-id"
 
-    def taken_names(self) -> list[str]:
+    def taken_names(self) -> TakenNames:
         """Return the names that no new result may take: those of results and of inputs in done/."""
-        present = names_in(self.outbox)
-        stems = (split_extension(name)[0] for name in present if name not in PAGE_NAMES)
-        return [*present, *stems, *names_in(self.done)]
+        results = NamePlace(self.outbox, PUBLISHED_SUFFIXES, PAGE_NAMES)
+        return TakenNames((results, NamePlace(self.done)))
 
     def final_folder(self, journal: Journal) -> Path:
         """Return the folder that a published job's folder is renamed to."""

@@ -7,7 +7,8 @@ text without surrogates.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import count
 
 READY_SUFFIX = ".ready"
 """Suffix of a ready marker: ``talk.mp4.ready`` for one file, ``talk.ready`` for a pair. The
@@ -135,11 +136,13 @@ def free_name(name: str, taken: Iterable[str]) -> str:
     of a share.
     """
     used = {fold(each) for each in taken}
-    candidate, number = name, 1
-    while fold(candidate) in used:
-        number += 1
-        candidate = f"{name} ({number})"
-    return candidate
+    return next(each for each in numbered_names(name) if fold(each) not in used)
+
+
+def numbered_names(name: str) -> Iterator[str]:
+    """Yield ``name``, "name (2)", "name (3)" ... without an end."""
+    yield name
+    yield from (f"{name} ({number})" for number in count(2))
 
 
 def _is_invisible(char: str) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.spool.files import FILE_MODE, FileOperations, is_folder
-from heygem_daemon.spool.free_names import names_to_try
+from heygem_daemon.spool.free_names import TakenNames, names_to_try
 from heygem_daemon.spool.job import FileName, FrozenModel, Job
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import split_extension
@@ -189,7 +189,7 @@ class ProgressFiles:
 
     def _give_back(self, draft: Path, target: Path) -> None:
         """Put a user's file back that was exchanged with the daemon's before a crash."""
-        names = names_to_try(target.name, lambda: names_in(target.parent))
+        names = names_to_try(target.name, TakenNames.in_folder(target.parent).free)
         while True:
             try:
                 self._files.move(draft, target.parent / next(names))

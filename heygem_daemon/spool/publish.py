@@ -17,7 +17,7 @@ from heygem_daemon.spool.batch.members import detach_failed_member
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.claimed_folders import release_folder
 from heygem_daemon.spool.files import FileOperations, is_unchanged
-from heygem_daemon.spool.free_names import NUMBERED_TRIES, names_to_try, random_name
+from heygem_daemon.spool.free_names import NUMBERED_TRIES, TakenNames, names_to_try, random_name
 from heygem_daemon.spool.job import (
     JOURNAL_FILE,
     STAGE_FOLDER,
@@ -27,13 +27,14 @@ from heygem_daemon.spool.job import (
     PublishedFile,
 )
 from heygem_daemon.spool.layout import (
+    PUBLISHED_SUFFIXES,
+    VIDEO_SUFFIXES,
     SpoolLayout,
     job_from_journal,
     load_journal,
-    names_in,
     save_journal,
 )
-from heygem_daemon.spool.names import fold, free_name, split_extension
+from heygem_daemon.spool.names import fold, split_extension
 from heygem_daemon.spool.reason import REASON_FILE, Failure, reason_text
 from heygem_daemon.spool.record_store import save_record
 from heygem_daemon.spool.records import (
@@ -45,10 +46,6 @@ from heygem_daemon.spool.records import (
 from heygem_daemon.system import paths
 
 _STAGED_STEM = "result"
-VIDEO_SUFFIXES = (".mp4", ".mov")
-"""Suffixes of a result: that of its container."""
-_PUBLISHED_SUFFIXES = (".json", ".png", *VIDEO_SUFFIXES)
-"""In the order of publishing. The video comes last, so that anyone who sees it finds its report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def publish_job(
     journal = load_journal(job.folder) or job.journal
     if journal.outcome != "published":
         _stage_outputs(files, job.folder / STAGE_FOLDER, outputs)
-        name = free_name(journal.name, layout.taken_names())
+        name = layout.taken_names().free(journal.name)
         journal = _record_published(files, job.folder, journal, name, now)
     return finish_published(layout, files, job.folder, journal)
 
@@ -83,7 +80,7 @@ def finish_published(
     layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal
 ) -> Journal:
     """Move the files of a job whose journal says that it is published. Raises NameContested."""
-    names = enumerate(names_to_try(original_name(journal), layout.taken_names))
+    names = enumerate(names_to_try(original_name(journal), layout.taken_names().free))
     while not _moved_to_outbox(layout, files, folder, journal):
         _take_back_outputs(layout, files, folder, journal)
         tries, name = next(names)
@@ -135,7 +132,7 @@ def fail_job(
                 **asdict(failure),
             }
         )
-        name = free_name(journal.name, names_in(layout.failed))
+        name = TakenNames.in_folder(layout.failed).free(journal.name)
         journal = _record_failed(files, job.folder, journal, name)
     return finish_failed(layout, files, job.folder, journal)
 
@@ -145,7 +142,7 @@ def finish_failed(
 ) -> tuple[Journal, Path]:
     """Move the files of a job whose journal says that it failed. Return the journal and folder.
     Raises NameContested."""
-    names = names_to_try(original_name(journal), lambda: names_in(layout.failed))
+    names = names_to_try(original_name(journal), TakenNames.in_folder(layout.failed).free)
     while True:
         files.write(folder / REASON_FILE, reason_text(journal, _title(layout, journal)).encode())
         target = layout.failed / journal.name
@@ -163,7 +160,7 @@ def _title(layout: SpoolLayout, journal: Journal) -> str:
 def set_aside(layout: SpoolLayout, files: FileOperations, folder: Path, text: str) -> Path:
     """Move a folder of unknown content to failed/, with ``text`` as its reason.txt."""
     files.write(folder / REASON_FILE, text.encode())
-    names = names_to_try(folder.name, lambda: names_in(layout.failed))
+    names = names_to_try(folder.name, TakenNames.in_folder(layout.failed).free)
     while not release_folder(files, folder, target := layout.failed / next(names)):
         pass
     return target
@@ -244,7 +241,7 @@ def _record_published(
 
 def _describe_staged(stage: Path, name: str, apart: bool) -> Iterator[PublishedFile]:
     """Yield the staged files as they will be in the outbox: under ``name``, or ``apart``."""
-    for suffix in _PUBLISHED_SUFFIXES:
+    for suffix in PUBLISHED_SUFFIXES:
         if paths.exists(path := stage / (_STAGED_STEM + suffix)):
             status = paths.lstat(path)
             yield PublishedFile(

@@ -11,7 +11,7 @@ from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.layout import names_in, save_journal
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.names import free_name, printable
 from heygem_daemon.spool.sidecars import combine, is_version
 
 
@@ -51,7 +51,7 @@ def take_late_sidecar(
             raise ClaimFailed(reason) from error
         raise
     if not _is_there(changed.sidecar, answer):
-        names = names_to_try(sidecar.name, lambda: names_in(sidecar.parent))
+        names = names_to_try(sidecar.name, lambda base: free_name(base, names_in(sidecar.parent)))
         while not move_all(files, [(changed.sidecar, sidecar.with_name(next(names)))]):
             pass
         _forget_sidecar(files, job)

@@ -26,6 +26,7 @@ from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.names import (
     SIDECAR_SUFFIX,
+    free_name,
     pair_key,
     printable,
     safe_name,
@@ -143,7 +144,7 @@ def _rename_to_free_name(copies: Sequence[tuple[Path, str]], inbox: Path, stem: 
     """Rename copies to one free name with their extensions, and return its stem. Raises
     NameContested."""
     files = FileOperations()
-    names = names_to_try(stem, lambda: map(pair_key, names_in(inbox)))
+    names = names_to_try(stem, lambda base: free_name(base, map(pair_key, names_in(inbox))))
     while True:
         chosen = next(names)
         if move_all(files, [(copy, inbox / (chosen + end)) for copy, end in copies]):

@@ -19,7 +19,7 @@ from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
 from heygem_daemon.spool.layout import names_in
-from heygem_daemon.spool.names import READY_SUFFIX, printable, safe_name
+from heygem_daemon.spool.names import READY_SUFFIX, free_name, printable, safe_name
 from heygem_daemon.spool.sidecars import own_sound, read_now
 from heygem_daemon.spool.submit import (
     CopyProgress,
@@ -79,7 +79,7 @@ def submit_folder(
             copy_file(io.BytesIO(text), draft / COMMON_SIDECAR, draft, copied)
         # No more files will arrive: the folder need not settle.
         os.close(paths.open_file(draft / READY_SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        names = names_to_try(stem, lambda: names_in(inbox))
+        names = names_to_try(stem, lambda base: free_name(base, names_in(inbox)))
         while True:
             chosen = next(names)
             with contextlib.suppress(FileExistsError):

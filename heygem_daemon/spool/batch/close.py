@@ -26,10 +26,9 @@ from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.claimed_folders import release_folder
 from heygem_daemon.spool.files import FILE_MODE, GONE_ERRNOS, FileOperations, is_file, is_unchanged
-from heygem_daemon.spool.free_names import names_to_try
+from heygem_daemon.spool.free_names import NamePlace, TakenNames, names_to_try
 from heygem_daemon.spool.job import FileIdentity, Journal, PublishedFile
-from heygem_daemon.spool.layout import SpoolLayout, names_in
-from heygem_daemon.spool.names import free_name, split_extension
+from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.record_store import save_record
 from heygem_daemon.spool.records import (
     BatchRecord,
@@ -69,7 +68,7 @@ def close_batch(
             "published": zipped,
             "ended": tuple(journal for _, journal in sorted(final_journals.items())),
         }
-        name = free_name(batch.journal.name, names_in(layout.done))
+        name = TakenNames.in_folder(layout.done).free(batch.journal.name)
         batch = _record_outcome(files, batch, changes, name)
     return finish_batch(layout, files, batch)
 
@@ -80,7 +79,7 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
     final_journals = {end.member.number: end for end in batch.journal.ended if end.member}
     batch = ensure_outbox_folder(layout, files, batch)
     outbox = layout.outbox / batch.journal.name
-    stems = names_to_try(batch.journal.name, lambda: _zip_stems(outbox))
+    stems = names_to_try(batch.journal.name, TakenNames((NamePlace(outbox, (".zip",)),)).free)
     while paths.exists(batch.stage / ZIP_FILE):
         name = batch.journal.published[0].name
         if move_all(files, [(batch.stage / ZIP_FILE, outbox / name)]):
@@ -92,7 +91,7 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
     files.remove_tree(batch.ended_folder)
     discard_drafts(files, batch)
     files.remove_file(batch.folder / f".{BATCH_FILE}.part")
-    names = names_to_try(batch.journal.name, lambda: names_in(layout.done))
+    names = names_to_try(batch.journal.name, TakenNames.in_folder(layout.done).free)
     while True:
         target = layout.done / batch.journal.done_name
         save_record(layout, files, _describe_batch(layout, batch, target, summary))
@@ -256,10 +255,6 @@ def _record_outcome(
     batch = replace(batch, journal=journal)
     save_batch(files, batch)
     return batch
-
-
-def _zip_stems(folder: Path) -> list[str]:
-    return [split_extension(name)[0] for name in names_in(folder) if name.endswith(".zip")]
 
 
 def _rename_zip(files: FileOperations, batch: Batch, stem: str) -> Batch:

@@ -22,6 +22,7 @@ from typing import Literal
 
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.spool.files import FileOperations, is_file
+from heygem_daemon.spool.free_names import NamePlace, TakenNames
 from heygem_daemon.spool.job import (
     MEDIA_FOLDER,
     STAGE_FOLDER,
@@ -31,7 +32,7 @@ from heygem_daemon.spool.job import (
     PublishedFile,
     UnixTime,
 )
-from heygem_daemon.spool.layout import SpoolLayout, names_in
+from heygem_daemon.spool.layout import PUBLISHED_SUFFIXES, SpoolLayout
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
     is_ignored,
@@ -265,10 +266,9 @@ class MemberLayout(SpoolLayout):
     def failed(self) -> Path:
         return super().failed / (self.batch.journal.failed_name or self.batch.journal.name)
 
-    def taken_names(self) -> list[str]:
+    def taken_names(self) -> TakenNames:
         """Return the names that no new result may take: those of results in the batch's folder."""
-        present = names_in(self.outbox)
-        return [*present, *(split_extension(name)[0] for name in present)]
+        return TakenNames((NamePlace(self.outbox, PUBLISHED_SUFFIXES),))
 
     def final_folder(self, journal: Journal) -> Path:
         """Return the folder that a published member's folder is renamed to."""

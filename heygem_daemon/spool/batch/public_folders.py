@@ -14,9 +14,9 @@ from pathlib import Path
 from heygem_daemon.spool.batch.journal import Batch, OwnFolder, load_batch, save_batch
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import SHARED_MODE, FileOperations, is_folder
-from heygem_daemon.spool.free_names import names_to_try
-from heygem_daemon.spool.layout import SpoolLayout, folders_in, names_in
-from heygem_daemon.spool.names import free_name, safe_name
+from heygem_daemon.spool.free_names import NamePlace, TakenNames, names_to_try
+from heygem_daemon.spool.layout import SpoolLayout, folders_in
+from heygem_daemon.spool.names import safe_name
 from heygem_daemon.system import paths
 from heygem_daemon.system.folder_rights import inherit_sticky_bit
 
@@ -27,7 +27,7 @@ _FAILED_DRAFT = "new-failed"
 
 def free_batch_name(layout: SpoolLayout, folder_name: str) -> str:
     """Return a name for the results of a batch that was dropped as ``folder_name``."""
-    return free_name(safe_name(folder_name), _taken_names(layout))
+    return _taken_names(layout).free(safe_name(folder_name))
 
 
 def draft_outbox_folder(files: FileOperations, batch: Batch) -> Batch:
@@ -57,7 +57,9 @@ def ensure_outbox_folder(layout: SpoolLayout, files: FileOperations, batch: Batc
         batch = draft_outbox_folder(files, batch)
     inherit_sticky_bit(draft, layout.outbox)
     identity = OwnFolder.of(paths.lstat(draft))
-    names = names_to_try(safe_name(batch.journal.folder_name), lambda: _taken_names(layout))
+    names = names_to_try(
+        safe_name(batch.journal.folder_name), lambda base: _taken_names(layout).free(base)
+    )
     for name in chain([batch.journal.name], names):
         batch = _saved(files, batch, {"name": name, "outbox_folder": identity})
         if move_all(files, [(draft, layout.outbox / name)]):
@@ -78,7 +80,7 @@ def ensure_failed_folder(layout: SpoolLayout, files: FileOperations, batch: Batc
         files.make_folder(draft, SHARED_MODE)
     inherit_sticky_bit(draft, layout.failed)
     identity = OwnFolder.of(paths.lstat(draft))
-    names: Iterable[str] = names_to_try(journal.name, lambda: names_in(layout.failed))
+    names: Iterable[str] = names_to_try(journal.name, TakenNames.in_folder(layout.failed).free)
     for name in chain([journal.failed_name] if journal.failed_name else [], names):
         batch = _saved(files, batch, {"failed_name": name, "failed_folder": identity})
         if move_all(files, [(draft, layout.failed / name)]):
@@ -109,9 +111,10 @@ def _changed(batch: Batch, changes: dict[str, object]) -> Batch:
     return replace(batch, journal=batch.journal.model_copy(update=changes))
 
 
-def _taken_names(layout: SpoolLayout) -> list[str]:
+def _taken_names(layout: SpoolLayout) -> TakenNames:
     """Return the names that no new batch may take."""
-    return [*layout.taken_names(), *names_in(layout.failed), *_unfinished_names(layout)]
+    places = (*layout.taken_names().places, NamePlace(layout.failed))
+    return TakenNames(places, tuple(_unfinished_names(layout)))
 
 
 def _unfinished_names(layout: SpoolLayout) -> list[str]:

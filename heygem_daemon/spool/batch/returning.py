@@ -43,7 +43,7 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
     name = batch.journal.folder_name
     names = chain(
         [_free_folder_name(layout, name)],
-        names_to_try(safe_name(name), lambda: names_in(layout.inbox)),
+        names_to_try(safe_name(name), lambda base: free_name(base, names_in(layout.inbox))),
     )
     while is_folder(batch.inputs) and names_in(batch.inputs):
         name = next(names)
