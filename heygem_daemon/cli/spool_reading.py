@@ -17,7 +17,7 @@ from heygem_daemon.spool.job import JOURNAL_FILE, Job, Pair
 from heygem_daemon.spool.kept_chunks import count_chunks
 from heygem_daemon.spool.layout import folders_in, job_from_journal, load_journal
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.pairing import Pairing, pair_files
+from heygem_daemon.spool.pairing import MAX_OF_NAME, Pairing, pair_files
 from heygem_daemon.spool.request_names import is_request
 from heygem_daemon.spool.sidecars import own_sound, read_now
 from heygem_daemon.spool.spool import Spool
@@ -192,7 +192,9 @@ def _read_inbox(spool: Spool, name: str, hot_folders: Collection[str]) -> _Inbox
     answers = read_now([entry.path for entry in snapshot.sidecars[:MAX_SIDECARS]])
     own_names = own_sound(answers)
     own = {entry.path for entry in snapshot.sidecars if entry.path.name in own_names}
-    pairing = pair_files(snapshot.entries, snapshot.sidecars, own_sound=own)
+    pairing = pair_files(
+        snapshot.entries, snapshot.sidecars, own_sound=own, most_of_name=MAX_OF_NAME
+    )
     priorities = {file: answer.options.priority for file, answer in answers.items()}
     arrivals = {entry.path: entry.ctime_ns for entry in snapshot.entries}
 
@@ -230,6 +232,8 @@ def _others(pairing: Pairing, prefix: str) -> Iterator[InboxStatus]:
     for file in pairing.lone_sidecars:
         yield entry(file, _alone("audio and video"), "partner")
     for file in (each for group in pairing.ambiguous_groups for each in group):
+        yield entry(file, AMBIGUOUS, None)
+    for file in (each for crowd in pairing.crowds for each in crowd):
         yield entry(file, AMBIGUOUS, None)
     for file in (each for group in pairing.mixed_groups for each in group):
         yield entry(file, MIXED, "attention")

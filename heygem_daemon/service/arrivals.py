@@ -4,6 +4,7 @@ A file came from when it was first seen, also under the name of an unfinished co
 change. After a restart only the last change is known.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import READY_SUFFIX, pair_key, printable, split_extension
-from heygem_daemon.spool.ownership import marker_counts, user_name
+from heygem_daemon.spool.ownership import may_decide, user_name
 from heygem_daemon.spool.reason import format_time
 
 SECOND_NS = 1_000_000_000
@@ -95,6 +96,7 @@ def split_late(
     if not pair_minutes:
         return list(candidates), []
     entries = {entry.path: entry for entry in (*snapshot.entries, *snapshot.sidecars)}
+    markers = _owners_of_markers(snapshot)
     kept, late = [], []
     for each in candidates:
         source = each.source
@@ -104,7 +106,7 @@ def split_late(
         halves = [entries[source.audio], entries[source.video]]
         limit_ns = round(pair_minutes * 60 * SECOND_NS)
         if not _is_late(halves, arrivals, limit_ns) or _is_confirmed(
-            source, halves, entries, snapshot, arrivals, limit_ns, trusted
+            source, halves, entries, markers, arrivals, limit_ns, trusted
         ):
             kept.append(each)
         else:
@@ -122,7 +124,7 @@ def _is_confirmed(
     pair: Pair,
     halves: Collection[FileEntry],
     entries: Mapping[Path, FileEntry],
-    snapshot: FolderSnapshot,
+    markers: Mapping[str, Collection[int]],
     arrivals: Arrivals,
     limit_ns: int,
     trusted: Collection[int],
@@ -133,11 +135,16 @@ def _is_confirmed(
         sidecar = entries[pair.sidecar]
         if arrivals.arrival(later).began_ns - sidecar.ctime_ns <= limit_ns:
             return True
-    return any(
-        marker_counts(name, later.owner, snapshot, trusted)
-        for name in snapshot.ready_names
-        if pair_key(name + READY_SUFFIX) == pair_key(later.path.name)
-    )
+    owners = markers.get(pair_key(later.path.name), ())
+    return any(may_decide(owner, later.owner, trusted) for owner in owners)
+
+
+def _owners_of_markers(snapshot: FolderSnapshot) -> Mapping[str, Collection[int]]:
+    """Return the owners of the markers, by the folded name of what they are for."""
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for name in snapshot.ready_names:
+        found[pair_key(name + READY_SUFFIX)].add(snapshot.marker_owners.get(name, 0))
+    return found
 
 
 def _late_notice(

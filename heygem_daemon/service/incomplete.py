@@ -1,6 +1,6 @@
 """What in an inbox waits for somebody to act, and can be cancelled all the same. Pure."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -32,24 +32,22 @@ class Incomplete:
         in no clear way, each alone, but with the sidecar of its owner. ``is_wanted`` says of a
         folded name whether it is asked for."""
         yield from (each for each in self.late if is_wanted(pair_key(_path(each).name)))
-        groups = chain(self.pairing.ambiguous_groups, self.pairing.mixed_groups)
-        single = chain(self.pairing.lone_files, self.pairing.thumbnails)
-        taken: set[Path] = set()
+        pairing = self.pairing
+        groups = chain(pairing.ambiguous_groups, pairing.mixed_groups, pairing.crowds)
+        single = chain(pairing.lone_files, pairing.thumbnails)
+        sidecars = self._sidecars()
         for entry in chain(single, chain.from_iterable(groups)):
             key = pair_key(entry.path.name)
             if entry.kind and entry.path in self.settling.settled and is_wanted(key):
-                sidecar = self._sidecar_of(entry, key, taken)
-                taken |= {sidecar} if sidecar else set()
-                yield _alone(entry, sidecar, self.answers)
+                yield _alone(entry, sidecars.pop((entry.owner, key), None), self.answers)
 
-    def _sidecar_of(self, entry: FileEntry, key: str, taken: Container[Path]) -> Path | None:
-        """Return the sidecar of a file's owner that has its name and is settled and read; None:
-        there is none but those ``taken``."""
+    def _sidecars(self) -> dict[tuple[int, str], Path]:
+        """Return the first sidecar of each owner and folded name that is settled and read."""
+        found: dict[tuple[int, str], Path] = {}
         for each in self.pairing.lone_sidecars:
-            is_known = each.path in self.settling.settled and each.path in self.answers
-            if is_known and each.owner == entry.owner and pair_key(each.path.name) == key:
-                return None if each.path in taken else each.path
-        return None
+            if each.path in self.settling.settled and each.path in self.answers:
+                found.setdefault((each.owner, pair_key(each.path.name)), each.path)
+        return found
 
 
 def _path(candidate: Candidate) -> Path:

@@ -8,7 +8,7 @@ from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
 from heygem_daemon.spool.formats import media_kind, unreadable_format
 from heygem_daemon.spool.inbox import MAX_ENTRIES, FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import is_sidecar, printable
-from heygem_daemon.spool.pairing import Pairing
+from heygem_daemon.spool.pairing import MAX_OF_NAME, Pairing
 from heygem_daemon.spool.request_names import is_request, request_meant
 from heygem_daemon.spool.roles import FindContent, describe_conflict
 from heygem_daemon.spool.settle import SettleResult
@@ -91,10 +91,14 @@ def find_inbox_notices(
     yield from _waiting_notices(settling, pairing, heeds_requests=heeds_requests)
     for entry in pairing.thumbnails:
         yield InboxNotice(printable(entry.path.name), THUMBNAIL, waits_for=None)
+    beside = {entry.path for entry in pairing.thumbnails}
     for entry in unexamined:
-        if entry not in pairing.thumbnails:
+        if entry.path not in beside:
             yield InboxNotice(printable(entry.path.name), BEING_EXAMINED)
     yield from _ambiguity_notices(settling, pairing, find_content)
+    for crowd in pairing.crowds:
+        names = [entry.path.name for entry in crowd]
+        yield from name_each(names, _crowd_reason(names))
     for entry in pairing.faulty:
         reason = "cannot be paired; the log says why"
         yield InboxNotice(printable(entry.path.name), reason, True, remedy=REPLACE_REMEDY)
@@ -118,6 +122,13 @@ def crowded_reason() -> str:
     return (
         f"holds more than {MAX_ENTRIES} names: only a part of them is looked at, of each owner in"
         " turn, and new files are found late. Delete what nobody needs"
+    )
+
+
+def _crowd_reason(names: Sequence[str]) -> str:
+    return (
+        f"cannot be paired: more than {MAX_OF_NAME} files of one person share this name"
+        f" ({format_names(names)}); rename them"
     )
 
 

@@ -10,7 +10,7 @@ from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import pair_key, printable
 from heygem_daemon.spool.ownership import ROOT_ALONE
-from heygem_daemon.spool.pairing import Pairing, pair_files
+from heygem_daemon.spool.pairing import MAX_OF_NAME, Pairing, pair_files
 from heygem_daemon.spool.settle import RETRY_SECONDS, SettleResult
 
 
@@ -114,4 +114,6 @@ class InboxPairs:
         self._faults.log(f"inbox/{printable(entry.path.name)}", error)
 
     def _pair(self, entries: Collection[FileEntry], sidecars: Collection[FileEntry]) -> Pairing:
-        return pair_files(entries, sidecars, self.contents.find, self._own_sound, self.trusted)
+        return pair_files(
+            entries, sidecars, self.contents.find, self._own_sound, self.trusted, MAX_OF_NAME
+        )

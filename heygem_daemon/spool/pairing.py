@@ -1,6 +1,7 @@
 """The pairing of the audio files, videos and sidecars of one folder. Pure."""
 
-from collections import defaultdict
+import sys
+from collections import defaultdict, deque
 from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import fold, pair_key, safe_name, split_extension
 from heygem_daemon.spool.ownership import ROOT_ALONE, may_decide
 from heygem_daemon.spool.roles import FindContent, nothing_known, with_roles
+
+MAX_OF_NAME = 100
+"""How many files of one name an owner may have in an inbox for these to be paired."""
 
 _PairEntries = tuple[FileEntry, FileEntry, FileEntry | None]
 """Audio, video, sidecar."""
@@ -40,6 +44,8 @@ class Pairing:
     foreign_sidecars: tuple[tuple[FileEntry, int], ...] = ()
     """Sidecars whose owner dropped none of the files of that name, each with the user id of one who
     did."""
+    crowds: tuple[tuple[FileEntry, ...], ...] = ()
+    """Files of one name and owner, media and sidecars, that are too many to be paired."""
 
 
 def pair_files(
@@ -48,13 +54,15 @@ def pair_files(
     find_content: FindContent = nothing_known,
     own_sound: Container[Path] = (),
     trusted: Collection[int] = ROOT_ALONE,
+    most_of_name: int = sys.maxsize,
 ) -> Pairing:
     """Match audio, video and sidecar of one owner by ``pair_key``. Where names differ only in case,
     exactly equal stems are matched first.
 
     ``find_content``: what a file holds decides before its name. ``own_sound``: the sidecars that
     make a video speak with its own sound; then the video is a pair alone. ``trusted``: the user ids
-    whose sidecars count for everybody's files.
+    whose sidecars count for everybody's files. ``most_of_name``: how many files of one name an
+    owner may have.
     """
     groups: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for entry in entries:
@@ -62,11 +70,11 @@ def pair_files(
     sidecar_groups: defaultdict[str, list[FileEntry]] = defaultdict(list)
     for sidecar in sidecars:
         sidecar_groups[_key(sidecar)].append(sidecar)
-    found = _FoundPairs(find_content, own_sound, trusted)
+    found = _FoundPairs(find_content, own_sound, trusted, most_of_name)
     for key, files in groups.items():
         found.add_name(files, sidecar_groups.pop(key, []))
     for group in sidecar_groups.values():
-        found.lone_sidecars.extend(group)
+        found.add_name([], group)
     return found.pairing()
 
 
@@ -74,11 +82,16 @@ class _FoundPairs:
     """What belongs together in the groups that were added, and what does not."""
 
     def __init__(
-        self, find_content: FindContent, own_sound: Container[Path], trusted: Collection[int]
+        self,
+        find_content: FindContent,
+        own_sound: Container[Path],
+        trusted: Collection[int],
+        most_of_name: int,
     ) -> None:
         self._find_content = find_content
         self._own_sound = own_sound
         self._trusted = trusted
+        self._most_of_name = most_of_name
         self._pairs: list[_PairEntries] = []
         self._lone: list[FileEntry] = []
         self._ambiguous: list[tuple[FileEntry, ...]] = []
@@ -86,10 +99,18 @@ class _FoundPairs:
         self._thumbnails: list[FileEntry] = []
         self._unexamined: list[FileEntry] = []
         self._foreign: list[tuple[FileEntry, int]] = []
-        self.lone_sidecars: list[FileEntry] = []
+        self._crowds: list[tuple[FileEntry, ...]] = []
+        self._lone_sidecars: list[FileEntry] = []
 
     def add_name(self, files: list[FileEntry], sidecars: list[FileEntry]) -> None:
         """Add the files of one name, those of each owner apart from the others'."""
+        if len(files) + len(sidecars) > self._most_of_name:
+            crowd = self._add_crowds([*files, *sidecars])
+            files = [each for each in files if each.path not in crowd]
+            sidecars = [each for each in sidecars if each.path not in crowd]
+        if not files:
+            self._lone_sidecars.extend(sidecars)
+            return
         by_owner: defaultdict[int, list[FileEntry]] = defaultdict(list)
         for entry in files:
             by_owner[entry.owner].append(entry)
@@ -98,16 +119,26 @@ class _FoundPairs:
         for owner, own in by_owner.items():
             usable = [each for each in left if may_decide(each.owner, owner, self._trusted)]
             unused = self._add_group(own, usable, lone)
-            left = [each for each in left if each not in usable or each in unused]
+            used = {each.path for each in usable} - {each.path for each in unused}
+            left = [each for each in left if each.path not in used]
         if len(lone) > 1 and {"audio", "video"} <= {entry.kind for entry in lone}:
             self._mixed.append(_by_name(lone))
         else:
             self._lone.extend(lone)
         for sidecar in left:
             if any(may_decide(sidecar.owner, owner, self._trusted) for owner in by_owner):
-                self.lone_sidecars.append(sidecar)
+                self._lone_sidecars.append(sidecar)
             else:
                 self._foreign.append((sidecar, files[0].owner))
+
+    def _add_crowds(self, files: list[FileEntry]) -> set[Path]:
+        """Add those owners' files of one name that are too many, and return them."""
+        by_owner: defaultdict[int, list[FileEntry]] = defaultdict(list)
+        for entry in files:
+            by_owner[entry.owner].append(entry)
+        crowds = [own for own in by_owner.values() if len(own) > self._most_of_name]
+        self._crowds.extend(map(_by_name, crowds))
+        return {entry.path for own in crowds for entry in own}
 
     def _add_group(
         self, files: list[FileEntry], sidecars: list[FileEntry], lone: list[FileEntry]
@@ -141,11 +172,12 @@ class _FoundPairs:
             pairs=tuple(map(_pair, by_arrival)),
             lone_files=tuple(self._lone),
             ambiguous_groups=tuple(self._ambiguous),
-            lone_sidecars=tuple(self.lone_sidecars),
+            lone_sidecars=tuple(self._lone_sidecars),
             thumbnails=tuple(self._thumbnails),
             unexamined=tuple(self._unexamined),
             mixed_groups=tuple(self._mixed),
             foreign_sidecars=tuple(self._foreign),
+            crowds=tuple(self._crowds),
         )
 
 
@@ -197,12 +229,15 @@ def _attach_sidecars(
     that no pair needs."""
     complete: list[_PairEntries] = []
     bare: list[_PairEntries] = []
-    left = list(sidecars)
+    waiting: defaultdict[str, deque[FileEntry]] = defaultdict(deque)
+    for sidecar in sidecars:
+        waiting[_stem(sidecar)].append(sidecar)
     for audio, video, _ in pairs:
-        stems = {_stem(audio), _stem(video)}
-        own = next((sidecar for sidecar in left if _stem(sidecar) in stems), None)
+        named = waiting[_stem(audio)] or waiting[_stem(video)]
+        own = named.popleft() if named else None
         (complete if own else bare).append((audio, video, own))
-        left = [sidecar for sidecar in left if sidecar is not own]
+    taken = {own.path for _, _, own in complete if own}
+    left = [sidecar for sidecar in sidecars if sidecar.path not in taken]
     if not (bare and left):
         return [*complete, *bare], [], left
     if len(bare) == len(left) == 1:

@@ -1,6 +1,7 @@
 """The pairing of audio, video and sidecar."""
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -121,3 +122,16 @@ def test_every_entry_is_in_exactly_one_group(names: set[str]) -> None:
     for pair in pairing.pairs:
         assert (media_kind(pair.audio.name), media_kind(pair.video.name)) == ("audio", "video")
         assert pair.sidecar is None or is_sidecar(pair.sidecar.name)
+
+
+def test_too_many_files_of_one_name_and_owner_are_not_paired() -> None:
+    """Those of another owner are."""
+    names = ("talk.wav", "talk.mp4", "talk.toml")
+    crowd = [_entry(name) for name in (*names, "Talk.toml", "TALK.toml")]
+    honest = [replace(_entry(name.title()), owner=7) for name in names]
+    media = [each for each in (*crowd, *honest) if each.kind]
+    sidecars = [each for each in (*crowd, *honest) if not each.kind]
+    pairing = pair_files(media, sidecars, most_of_name=4)
+    assert [{*pair.files} for pair in pairing.pairs] == [{each.path for each in honest}]
+    assert [{*each} for each in pairing.crowds] == [{*crowd}]
+    assert pairing.lone_sidecars == pairing.ambiguous_groups == ()
