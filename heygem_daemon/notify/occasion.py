@@ -1,5 +1,7 @@
 """What people are told of, and what the process that delivers says of it. One JSON line each."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel
@@ -71,6 +73,13 @@ class Occasion(NotifyModel):
 
     count: int = 0
     """Of waiting, how many pairs and folders wait."""
+
+
+def most_dispensable(waiting: Sequence[Occasion]) -> Occasion:
+    """Return which of too many occasions, the oldest first, is dropped: the oldest of the kind of
+    which there are most. So the refused jobs of one user push out no result of another."""
+    counts = Counter(each.kind for each in waiting)
+    return max(waiting, key=lambda each: counts[each.kind])
 
 
 class Errand(NotifyModel):

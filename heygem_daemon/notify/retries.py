@@ -5,7 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Thread
 
-from heygem_daemon.notify.occasion import Delivery, Errand, Occasion, OccasionKind
+from heygem_daemon.notify.occasion import (
+    Delivery,
+    Errand,
+    Occasion,
+    OccasionKind,
+    most_dispensable,
+)
 from heygem_daemon.notify.senders import NotDelivered
 
 FIRST_PAUSE_SECONDS = 5.0
@@ -14,7 +20,8 @@ MAX_TRIES = 20
 """With the pauses below: about three hours."""
 
 MAX_WAITING = 200
-"""How many occasions wait for a target; the oldest goes when there are more."""
+"""How many occasions wait for a target; the oldest of the most frequent kind goes when there are
+more."""
 
 
 def pause_seconds(tries: int) -> float:
@@ -61,7 +68,9 @@ class DeliveryThread:
     def add(self, occasion: Occasion) -> None:
         """Deliver an occasion."""
         with self._changed:
-            dropped = self._waiting.popleft() if len(self._waiting) >= MAX_WAITING else None
+            dropped = most_dispensable(self._waiting) if len(self._waiting) >= MAX_WAITING else None
+            if dropped is not None:
+                self._waiting.remove(dropped)
             self._waiting.append(occasion)
             self._changed.notify()
         if dropped is not None:

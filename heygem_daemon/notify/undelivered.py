@@ -19,7 +19,7 @@ from heygem_daemon.events.notify import (
     NotificationsNotKept,
     NotificationsUnreadable,
 )
-from heygem_daemon.notify.occasion import Delivery, Errand, Taken
+from heygem_daemon.notify.occasion import Delivery, Errand, Taken, most_dispensable
 from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
 
@@ -37,7 +37,7 @@ MAX_PROCESSES = 20
 it."""
 
 MAX_KEPT = 500
-"""How many occasions are kept; the oldest goes when there are more."""
+"""How many occasions are kept; the oldest of the most frequent kind goes when there are more."""
 
 LIMITS = TextLimits(1 << 20)
 """Of the file. The newest that have room are kept."""
@@ -147,7 +147,8 @@ class Undelivered:
         self._errands[errand.occasion.id] = errand
         is_full = len(self._errands) > MAX_KEPT
         if is_full:
-            del self._errands[next(iter(self._errands))]
+            waiting = [each.occasion for each in self._errands.values()]
+            del self._errands[most_dispensable(waiting).id]
         if is_full and not self._has_dropped:
             NotificationsDropped(MAX_KEPT).log()
         self._has_dropped = is_full

@@ -2,7 +2,6 @@
 
 import difflib
 import string
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +16,11 @@ from heygem_daemon.spool.request_names import is_request, request_meant
 from heygem_daemon.spool.settle import SettleResult
 
 MAX_COMPARED = 50
-"""Among so many files names are compared letter by letter. Among more, only what programs and
-people add to a name may differ."""
+"""So many names are compared letter by letter with so many others. Among more, only what programs
+and people add to a name may differ."""
+
+MAX_LETTERS = 40
+"""How much of a name is compared letter by letter: the time goes with the square of it."""
 
 SIMILAR = 0.75
 """How similar two names are that are probably meant to be equal (difflib's ratio)."""
@@ -83,11 +85,13 @@ class _LoneNames:
             for name in snapshot.unsupported_files
             if pairing.lone_files and not is_request(name) and request_meant(name) is None
         }
-        lone = pairing.lone_files
+        audios = [each for each in pairing.lone_files if each.kind == "audio"]
+        videos = [each for each in pairing.lone_files if each.kind == "video"]
+        sidecars = pairing.lone_sidecars
         self._others: Mapping[MediaKind | None, _NearNames] = {
-            "audio": _NearNames(each for each in lone if each.kind == "video"),
-            "video": _NearNames(each for each in lone if each.kind == "audio"),
-            None: _NearNames(snapshot.entries if pairing.lone_sidecars else ()),
+            "audio": _NearNames(videos, len(audios)),
+            "video": _NearNames(audios, len(videos)),
+            None: _NearNames(snapshot.entries if sidecars else (), len(sidecars)),
         }
 
     def are_of(self, snapshot: FolderSnapshot, pairing: Pairing) -> bool:
@@ -117,23 +121,33 @@ class _LoneNames:
 class _NearNames:
     """Finds among files one whose name is probably meant to be equal to another."""
 
-    def __init__(self, entries: Iterable[FileEntry]) -> None:
-        self._names: defaultdict[str, list[str]] = defaultdict(list)
+    def __init__(self, entries: Iterable[FileEntry], asking: int) -> None:
+        """``asking``: for how many names one is to be found."""
+        self._names: dict[str, str] = {}
+        """The first name of each core."""
         for each in entries:
-            self._names[_core(each.path.name)].append(each.path.name)
-        self._cores = tuple(self._names) if len(self._names) <= MAX_COMPARED else ()
+            core, name = _core(each.path.name), each.path.name
+            self._names[core] = min(name, self._names.get(core, name))
+        is_few = max(len(self._names), asking) <= MAX_COMPARED
+        self._cores = tuple(self._names) if is_few else ()
 
     def find(self, name: str) -> str | None:
         """Return the name that is nearest to ``name``; None if none is near."""
         core = _core(name)
         near = core if core in self._names else _most_similar(core, self._cores)
-        return min(self._names[near]) if near else None
+        return self._names[near] if near else None
 
 
-@lru_cache(1024)
-def _most_similar(core: str, cores: tuple[str, ...]) -> str | None:
-    """Kept, since each scan asks again, and letters are slow to compare."""
-    return next(iter(difflib.get_close_matches(core, cores, 1, SIMILAR)), None)
+def _most_similar(core: str, cores: Iterable[str]) -> str | None:
+    near = max(cores, key=lambda each: _similarity(core, each), default=None)
+    return near if near is not None and _similarity(core, near) >= SIMILAR else None
+
+
+@lru_cache(4 * MAX_COMPARED**2)
+def _similarity(one: str, other: str) -> float:
+    """Kept, since each change of the inbox asks again, and letters are slow to compare."""
+    matcher = difflib.SequenceMatcher(None, other[:MAX_LETTERS], one[:MAX_LETTERS])
+    return matcher.ratio() if matcher.quick_ratio() >= SIMILAR else 0.0
 
 
 def _core(name: str) -> str:

@@ -117,3 +117,17 @@ def test_the_end_does_not_wait_for_the_next_try_which_is_still_to_come() -> None
         wait_until(lambda: target.refusals == 98)
         made.finish(5)
         assert ended == []
+
+
+def test_refused_jobs_push_out_no_results() -> None:
+    target = Target()
+    target.open.clear()
+    with thread(target) as (made, ended):
+        made.add(occasion("failed", id="first"))
+        made.add(occasion("published", id="result"))
+        for number in range(MAX_WAITING + 5):
+            made.add(occasion("failed", id=str(number)))
+        assert {each.outcome for each in ended} == {"dropped"}
+        assert "result" not in {each.id for each in ended}
+        target.open.set()
+        wait_until(lambda: "result" in target.taken)

@@ -127,6 +127,15 @@ def test_only_the_newest_are_kept(tmp_path: Path, said: list[str]) -> None:
     assert sum("notifications are dropped" in line for line in said) == 1
 
 
+def test_refused_jobs_push_out_no_results(tmp_path: Path) -> None:
+    waiting = opened(tmp_path)
+    waiting.add(errand("result", kind="published"))
+    for number in range(MAX_KEPT + 5):
+        waiting.add(errand(number, kind="failed"))
+    assert len(waiting) == MAX_KEPT
+    assert ids(waiting)[:2] == ["result", "6"]
+
+
 def test_the_file_is_bounded_and_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

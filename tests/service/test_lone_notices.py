@@ -6,6 +6,7 @@ from unittest.mock import Mock
 import pytest
 
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
+from heygem_daemon.service import lone_notices
 from heygem_daemon.service.lone_notices import MAX_COMPARED, LoneNotices
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.spool.formats import media_kind
@@ -110,3 +111,11 @@ def test_what_has_not_changed_is_not_computed_again(monkeypatch: pytest.MonkeyPa
     assert all(each.is_warning for each in find(late=0.0))
     assert split.call_count == 0
     assert "talk 7.xyz is of no known format" in find("talk 7.xyz")[7].reason
+
+
+def test_many_long_names_are_not_compared_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = Mock(return_value=0.0)
+    monkeypatch.setattr(lone_notices, "_similarity", compared)
+    others = [f"{chr(97 + number // 10)}{number % 10}x.mp4" for number in range(MAX_COMPARED)]
+    told(*others, *(f"talk{number}y.wav" for number in range(MAX_COMPARED + 1)))
+    assert compared.call_count == 0
