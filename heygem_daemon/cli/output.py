@@ -78,13 +78,17 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, default=str))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    count: int | None = None,
+) -> None:
     """Print a table to stdout; nothing where there are no rows. Cells are text, never markup.
-    A cell of one word may be a name, and is not translated."""
+    A cell of one word may be a name, and is not translated. ``count`` stands beside the title."""
     translate = own_language()
-    table = Table(
-        title=translate(title), title_justify="left", title_style="bold", box=None, pad_edge=False
-    )
+    heading = translate(title) if count is None else f"{translate(title)} ({count})"
+    table = Table(title=heading, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
         table.add_column(translate(column), overflow="fold")
     for row in rows:

@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from heygem_daemon import __version__
+from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.report.backlog import Backlog, WaitFor
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import shorten, shorten_inbox
 from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.report.waiting import WaitingEntry, by_turn, rests, waiting_in_order
 from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.spool.batch.roster import RosterProblem, build_roster
 from heygem_daemon.spool.files import is_file, is_folder
 from heygem_daemon.spool.inbox import FileEntry, scan
 from heygem_daemon.spool.job import JOURNAL_FILE, Job, Pair
@@ -25,7 +28,16 @@ from heygem_daemon.spool.spool import Spool
 MAX_SIDECARS = 200
 """How many sidecars of the inbox are read: a child process has to do it."""
 
+MAX_FOLDERS = 200
+"""How many folders of the inbox are looked into."""
+
+MAX_NAMES = 2000
+"""How many names of each of them are looked at."""
+
 READY = "waits for a daemon"
+NO_AUDIO = "has no audio of the same name beside it"
+NO_VIDEO = "has no video of the same name beside it"
+NO_MEDIA = "has no audio and video of the same name beside it"
 AMBIGUOUS = "has the name of other files; a daemon looks what they hold"
 MIXED = "has the name of another user's files, and is no pair with them"
 FOREIGN = "belongs to another user than the files of its name, and does not count"
@@ -138,7 +150,6 @@ def _turn(job: Job) -> tuple[int, float, str]:
 def _job_status(job: Job, known: JobStatus | None, order: _LastOrder) -> JobStatus:
     """Return what is known of a claimed job. ``known``: what the last daemon said of it."""
     chunks = count_chunks(job.workspace)
-    total = f" of {known.chunks}" if known is not None and known.chunks else ""
     left = known.left_seconds if known is not None else None
     return JobStatus(
         id=job.id,
@@ -148,10 +159,17 @@ def _job_status(job: Job, known: JobStatus | None, order: _LastOrder) -> JobStat
         priority=job.journal.options.priority,
         chunks=known.chunks if known is not None else 0,
         left_seconds=left,
-        reason=f"chunks finished: {chunks}{total}" if chunks else "not begun",
+        reason=_chunks_text(chunks, known.chunks if known is not None else 0),
         turn=order.turns.get(job.id),
         rests=job.id in order.resting,
     )
+
+
+def _chunks_text(finished: int, total: int) -> str:
+    """Return how far a claimed job is. ``total``: 0 where that is not known."""
+    if not finished:
+        return "not begun"
+    return f"chunks finished: {finished} of {total}" if total else f"chunks finished: {finished}"
 
 
 def _batch_status(spool: Spool, batch: Batch, order: _LastOrder) -> BatchStatus:
@@ -205,6 +223,12 @@ def _read_inbox(spool: Spool, name: str, hot_folders: Collection[str]) -> _Inbox
         priority = priorities.get(pair.sidecar.name, 0) if pair.sidecar else 0
         return -priority, max(arrivals[pair.audio], arrivals[pair.video])
 
+    names = [
+        each
+        for each in sorted(snapshot.folders)
+        if (name or each not in hot_folders) and not is_request(each)
+    ]
+    problems = {each: _folder_problem(inbox / each) for each in names[:MAX_FOLDERS]}
     return _Inbox(
         tuple(
             (*turn(pair), InboxStatus(name=shown(pair.name), reason=READY, waits_for="turn"))
@@ -212,34 +236,51 @@ def _read_inbox(spool: Spool, name: str, hot_folders: Collection[str]) -> _Inbox
         ),
         tuple(
             InboxStatus(name=shown(each), reason=f"is a folder and {READY}", waits_for="turn")
-            for each in sorted(snapshot.folders)
-            if (name or each not in hot_folders) and not is_request(each)
+            for each in names
+            if problems.get(each) is None
         ),
-        tuple(_others(pairing, prefix)),
+        (
+            *_others(pairing, prefix),
+            *(
+                InboxStatus(name=shown(each), reason=problem.reason, waits_for=_awaited(problem))
+                for each, problem in problems.items()
+                if problem is not None
+            ),
+        ),
     )
+
+
+def _folder_problem(folder: Path) -> RosterProblem | None:
+    """Return why a folder is no batch; None: it is one, or only a daemon can tell."""
+    try:
+        snapshot = scan(folder, on_fault=lambda _name, _error: None, limit=MAX_NAMES)
+    except (SpoolUnavailable, OSError):
+        return None
+    found = build_roster(snapshot)
+    # With a sidecar, the videos may speak with their own sound.
+    return found if isinstance(found, RosterProblem) and not snapshot.sidecars else None
+
+
+def _awaited(problem: RosterProblem) -> WaitFor:
+    return "partner" if problem.is_incomplete else "attention"
 
 
 def _others(pairing: Pairing, prefix: str) -> Iterator[InboxStatus]:
     """Yield what is not complete, and what needs a person. ``prefix``: of their names."""
 
-    def entry(file: FileEntry, reason: str, waits_for: WaitFor | None) -> InboxStatus:
+    def entry(file: FileEntry, reason: str, waits_for: WaitFor) -> InboxStatus:
         name = printable(prefix + file.path.name)
         return InboxStatus(name=name, reason=reason, waits_for=waits_for)
 
     for file in pairing.lone_files:
-        partner = "video" if file.kind == "audio" else "audio"
-        yield entry(file, _alone(partner), "partner")
+        yield entry(file, NO_VIDEO if file.kind == "audio" else NO_AUDIO, "partner")
     for file in pairing.lone_sidecars:
-        yield entry(file, _alone("audio and video"), "partner")
+        yield entry(file, NO_MEDIA, "partner")
     for file in (each for group in pairing.ambiguous_groups for each in group):
-        yield entry(file, AMBIGUOUS, None)
+        yield entry(file, AMBIGUOUS, "upload")
     for file in (each for crowd in pairing.crowds for each in crowd):
-        yield entry(file, AMBIGUOUS, None)
+        yield entry(file, AMBIGUOUS, "upload")
     for file in (each for group in pairing.mixed_groups for each in group):
         yield entry(file, MIXED, "attention")
     for file, _ in pairing.foreign_sidecars:
         yield entry(file, FOREIGN, "attention")
-
-
-def _alone(partner: str) -> str:
-    return f"has no {partner} of the same name beside it"

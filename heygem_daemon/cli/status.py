@@ -2,8 +2,10 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import PurePosixPath
 from typing import Annotated
 
 import typer
@@ -25,10 +27,16 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.report.liveness import DaemonCondition
 from heygem_daemon.report.status import Status
 from heygem_daemon.report.totals import describe_totals
+from heygem_daemon.report.waiting import ORDER_NOTE, waiting_in_order
 from heygem_daemon.spool.batch.journal import Batch, BatchJournal
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.publish import ended_path
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system import paths
+
+MAX_GONE = 50
+"""How many ended jobs are looked at beyond those to list: people may have deleted their files."""
 
 WATCH_SECONDS = 2.0
 """How often ``--watch`` looks again."""
@@ -100,10 +108,20 @@ def _look(settings: Settings, last: int) -> SpoolView:
         at=now,
         daemon=daemon,
         read=None if daemon.status else read_spool(spool, daemon.last, now, settings.folders),
-        results=spool.latest_published(last),
-        failures=spool.latest_failed(last),
+        results=_still_there(spool, spool.latest_published(last + MAX_GONE), last),
+        failures=_still_there(spool, spool.latest_failed(last + MAX_GONE), last),
         batches=spool.batches.latest_finished(last),
     )
+
+
+def _still_there(spool: Spool, journals: Iterable[Journal], last: int) -> list[Journal]:
+    """Return the last of the jobs whose files are there, as the status page does. Where one has
+    taken the place of another, as after a retry, the last one counts."""
+    by_path: dict[PurePosixPath, Journal] = {}
+    for journal in journals:
+        by_path.setdefault(ended_path(journal), journal)
+    there = (each for path, each in by_path.items() if paths.exists(spool.root / path))
+    return list(islice(there, last))
 
 
 def _fields(view: SpoolView) -> dict[str, object]:
@@ -137,6 +155,8 @@ def _print(view: SpoolView) -> None:
     if shown is not None:
         if totals := describe_totals(shown):
             say(totals)
+        if live is None and any(waiting_in_order(shown)):
+            say(ORDER_NOTE)
         print_tables(shown)
     print_table("Last results", ("name", "id", "finished"), _rows(view.results, now))
     print_table(

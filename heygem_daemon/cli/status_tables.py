@@ -4,13 +4,16 @@ from collections.abc import Iterator, Sequence
 
 from heygem_daemon.cli.output import own_language, print_table, say, size, time_of_day
 from heygem_daemon.durations import roughly
+from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.inbox_lines import inbox_lines
-from heygem_daemon.report.backlog import CLAIMABLE
+from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import DeviceStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.waiting import waiting_in_order
 
 JobRow = tuple[object, ...]
-"""Place, name, id, state, attempt, progress."""
+
+NEEDS_PERSON = "Cannot start: somebody has to do something"
+ARRIVING = "In the inbox, not complete yet"
 
 
 def print_tables(status: Status) -> None:
@@ -21,10 +24,7 @@ def print_tables(status: Status) -> None:
         ((each.name, each.id, each.progress) for each in status.batches),
     )
     _print_more(status.unlisted.batches)
-    print_table("Jobs", ("", "name", "id", "state", "attempt", "progress"), job_rows(status))
-    _print_more(status.unlisted.jobs + status.unlisted.ready)
-    print_table("Inbox", ("file", "waits"), inbox_rows(status.inbox))
-    _print_more(status.unlisted.inbox - status.unlisted.ready)
+    _print_sections(status)
     print_table(
         "Devices",
         ("device", "job", "free", "of", "use", "temp", "power", "worker memory", "UUID", ""),
@@ -37,6 +37,30 @@ def print_tables(status: Status) -> None:
         ((each.device, each.job, each.text) for each in status.warnings),
     )
     _print_more(status.unlisted.warnings)
+
+
+def _print_sections(status: Status) -> None:
+    """Print the sections of the status page, by its words and with its counts."""
+    unlisted = status.unlisted
+    running = list(running_rows(status))
+    print_table("Being made now", ("name", "id", "attempt", "progress"), running, len(running))
+    attention = [each for each in status.inbox if each.waits_for == "attention"]
+    arriving = [each for each in status.inbox if each.waits_for in ("upload", "partner")]
+    count = len(attention) + unlisted.attention
+    print_table(NEEDS_PERSON, ("file", "waits"), inbox_rows(attention), count)
+    _print_more(unlisted.attention)
+    waiting, more = list(waiting_rows(status)), unlisted.jobs + unlisted.batches + unlisted.ready
+    columns = ("", "name", "id", "state", "attempt", "waits")
+    print_table("Waiting, in this order", columns, waiting, len(waiting) + more)
+    _print_more(more)
+    count = len(arriving) + unlisted.arriving
+    print_table(ARRIVING, ("file", "waits"), inbox_rows(arriving), count)
+    _print_more(unlisted.arriving)
+    left_alone = [each for each in status.inbox if each.waits_for is None]
+    print_table("Inbox", ("file", "waits"), inbox_rows(left_alone))
+    _print_more(unlisted.inbox - unlisted.arriving - unlisted.ready - unlisted.attention)
+    answers = [(each.name, local_time(each.at), each.text) for each in status.requests]
+    print_table("Requests", ("request", "time", "answer"), answers, len(answers))
 
 
 def _print_more(count: int) -> None:
@@ -72,18 +96,16 @@ def progress_text(job: JobStatus) -> str:
         if job.retry_at is None:
             return reason
         return f"waits until {time_of_day(job.retry_at)} because {_clause(reason)}"
-    parts = [own_language()(job.stage or "")]
-    if job.chunks:
+    parts = [STAGES.get(job.stage or "load", job.stage or "")]
+    if job.chunks and job.percent is not None:
         parts.append(f"chunk {job.chunk}/{job.chunks}")
-    if job.total_frames:
-        parts.append(f"{100 * job.frames // job.total_frames} %")
+    if job.percent is not None:
+        parts.append(f"{job.percent} %")
     if job.left_seconds is not None:
         parts.append(f"{roughly(job.left_seconds)} left")
     if job.fps:
-        parts.append(f"{job.fps:.1f} fps")
-    # Translated for itself: its comma is none between two parts.
-    device = own_language()(job.device or "")
-    return ", ".join([*parts, f"runs on {device}"])
+        parts.append(f"{job.fps:.1f} frames a second")
+    return ", ".join([*parts, f"runs on {job.device}"])
 
 
 def _clause(sentence: str) -> str:
@@ -94,28 +116,36 @@ def _clause(sentence: str) -> str:
     return (start + sentence[1:]).removesuffix(".")
 
 
-def job_rows(status: Status) -> Iterator[JobRow]:
-    """Yield a row for each pair that is complete: those that run, then those that wait with their
-    place, claimed or in the inbox."""
+def running_rows(status: Status) -> Iterator[JobRow]:
+    """Yield a row for each job that runs."""
     for job in status.jobs:
         if job.state == "running":
-            yield "", job.name, *_job_row(job)
+            yield job.name, job.id, job.attempt or "", progress_text(job)
+
+
+def waiting_rows(status: Status) -> Iterator[JobRow]:
+    """Yield a row for what is complete and waits, claimed or in the inbox, with its place."""
     for waiting in waiting_in_order(status):
         entry, place = waiting.entry, waiting.place or ""
         if isinstance(entry, JobStatus):
             yield place, entry.name, *_job_row(entry)
         elif isinstance(entry, InboxStatus):
-            yield place, entry.name, "", "in the inbox", "", entry.reason
-        elif waiting.place:
+            yield place, entry.name, "", "in the inbox", "", _with_estimate(entry)
+        else:
             yield place, f"{entry.name}/", entry.id, own_language()("queued"), "", entry.progress
 
 
 def _job_row(job: JobStatus) -> tuple[object, ...]:
-    return job.id, own_language()(job.state), job.attempt or "", progress_text(job)
+    text = progress_text(job) if job.retry_at is not None else _with_estimate(job)
+    return job.id, own_language()(job.state), job.attempt or "", text
+
+
+def _with_estimate(entry: JobStatus | InboxStatus) -> str:
+    """Return why something waits, and when it starts as far as that is known."""
+    return "; ".join(filter(None, (entry.reason, entry.estimate)))
 
 
 def inbox_rows(entries: Sequence[InboxStatus]) -> Iterator[tuple[str, str]]:
-    """Yield a row for what in the inbox is not complete or needs a person. Files that belong
-    together are one row."""
-    for line in inbox_lines(each for each in entries if each.waits_for not in CLAIMABLE):
+    """Yield a row for each entry of the inbox. Files that belong together are one row."""
+    for line in inbox_lines(entries):
         yield line.name, "; ".join(line.reasons)

@@ -130,7 +130,10 @@ class Translator:
             yield f"{translated[0]}（{translated[1]}）"
 
     def _value(self, place: str, text: str, depth: int) -> str:
-        """Translate the value in the place of this name."""
+        """Translate the value in the place of this name. A text of the program may hold " and "
+        too, and is no list then."""
+        if (exact := self._exact(text)) is not None and " " in text:
+            return exact
         if is_list(place) and may_be_list(text):
             return list_in_chinese(text, lambda item: self._clause(item, depth))
         return self._clause(text, depth)

@@ -17,6 +17,7 @@ from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.view import PageView, build_view, others_first
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import JobStatus, Status
+from heygem_daemon.report.waiting import ORDER_NOTE
 from heygem_daemon.spool.layout import PAGE_NAMES
 
 HTML_NAME, TEXT_NAME = PAGE_NAMES
@@ -69,6 +70,7 @@ class PageRenderer:
             fresh_seconds=FRESH_SECONDS,
             local_time=local_time,
             look_milliseconds=LOOK_MILLISECONDS,
+            order_note=ORDER_NOTE,
             others_first=others_first,
             patience_milliseconds=PATIENCE_MILLISECONDS,
             roughly=roughly,

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 from heygem_daemon.durations import roughly
+from heygem_daemon.report.stages import STAGES
 
 WaitFor = Literal[
     "turn",
@@ -111,7 +112,7 @@ def describe_running(
 ) -> str:
     """Return 'talk 42 %, 3 min left', or the stage of a job whose frames are not drawn."""
     if percent is None:
-        return f"{name}: {stage or 'load'}"
+        return f"{name}: {STAGES.get(stage or 'load', stage)}"
     left = f", {roughly(left_seconds)} left" if left_seconds is not None else ""
     return f"{name} {percent} %{left}"
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from heygem_daemon.report.backlog import CLAIMABLE
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 
+ORDER_NOTE = "What waits is listed in the last known order; the next daemon may choose another."
+"""Said where no daemon runs. Who was served when is known to the daemon that ended alone."""
+
 WaitingEntry = JobStatus | BatchStatus | InboxStatus
 
 

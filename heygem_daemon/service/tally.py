@@ -12,7 +12,7 @@ from heygem_daemon.service.last_ended import LastEnded
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.publish import published_video
+from heygem_daemon.spool.publish import ended_path
 
 MAX_FINISHED_JOBS = 200
 """How many ended jobs the status lists."""
@@ -114,12 +114,7 @@ def describe_finished(
 
 def _finished_job(journal: Journal) -> FinishedJob:
     """Return the entry of a job from its record. ``journal.name`` is the one that commands use."""
-    name = PurePosixPath(journal.name).name
-    if journal.outcome == "published":
-        batch = [journal.member.batch] if journal.member is not None else []
-        path = PurePosixPath("outbox", journal.folder, *batch, published_video(journal))
-    else:
-        path = PurePosixPath("failed", journal.name)
+    name, path = PurePosixPath(journal.name).name, ended_path(journal)
     return FinishedJob(
         id=journal.id,
         name=_in_folder(journal, name),

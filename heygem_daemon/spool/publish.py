@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR
 from heygem_daemon.spool.batch.members import detach_failed_member
@@ -175,6 +175,15 @@ def published_report(journal: Journal) -> str:
     """Return the name of a published job's report."""
     names = (file.name for file in journal.published if file.name.endswith(".json"))
     return next(names, f"{journal.name}.json")
+
+
+def ended_path(journal: Journal) -> PurePosixPath:
+    """Return the result of a published job, or the folder of a failed one, relative to the spool.
+    ``journal.name`` is the one that commands use."""
+    if journal.outcome != "published":
+        return PurePosixPath("failed", journal.name)
+    batch = [journal.member.batch] if journal.member is not None else []
+    return PurePosixPath("outbox", journal.folder, *batch, published_video(journal))
 
 
 def published_video(journal: Journal) -> str:

@@ -1,6 +1,7 @@
 """``status``: with a daemon that works, and with one that is stopped, hung or blocked."""
 
 import json
+import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,8 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heygem_daemon.cli.liveness import require_answer
-from heygem_daemon.cli.status_tables import inbox_rows, job_rows
+from heygem_daemon.cli.output import speaking
+from heygem_daemon.cli.status_tables import (
+    inbox_rows,
+    print_tables,
+    progress_text,
+    running_rows,
+    waiting_rows,
+)
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.page.ended import Standpoint
+from heygem_daemon.page.renderer import PageRenderer
+from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import write_status
 from heygem_daemon.report.unlisted import Unlisted
@@ -55,7 +66,10 @@ def _fill(program: "Program", spool: Spool) -> str:
     (spool.inbox / "alone.wav").write_bytes(b"x")
     (spool.inbox / "talks.mp4").write_bytes(b"x")
     (spool.inbox / "talks.toml").write_text('audio = "own"\n')
-    (spool.inbox / "show").mkdir()
+    for name in ("empty", "show"):
+        (spool.inbox / name).mkdir()
+    for name in ("1.wav", "1.mp4"):
+        (spool.inbox / "show" / name).write_bytes(b"x")
     (spool.inbox / "old.cancel").mkdir()  # no batch
     return job.id
 
@@ -69,7 +83,7 @@ def test_a_stopped_daemons_jobs_are_read_from_the_spool_in_their_order(
     done = program("status")
     assert done.returncode == 3
     assert done.stdout.startswith(f"No daemon is running on {program.spool}. The last one reported")
-    assert "4 pairs wait, 1 folder waits, 1 file is not complete." in done.stdout
+    assert "4 pairs wait, 1 folder waits, 2 files are not complete." in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
     places = [row[:2] for row in rows if row and row[0].isdigit() and row[1] != "pairs"]
     assert places == [
@@ -78,6 +92,7 @@ def test_a_stopped_daemons_jobs_are_read_from_the_spool_in_their_order(
     assert f"claimed  {job_id}" in done.stdout
     assert "chunks finished: 2 of 5" in done.stdout
     assert "has no video of the same name" in done.stdout
+    assert "is a folder that holds neither audio nor video" in done.stdout
     state = json.loads(program("status", "--json").stdout)
     assert (state["running"], state["condition"]) == (False, "stopped")
     assert [job["id"] for job in state["spool"]["jobs"]] == [job_id]
@@ -175,15 +190,66 @@ def test_rows_are_in_the_order_of_the_queue_and_files_of_a_pair_are_one() -> Non
         ),
         unlisted=Unlisted(jobs=10),
     )
-    assert [row[:4] for row in job_rows(status)] == [
-        ("", "a", "1", "running"),
+    assert [row[:3] for row in running_rows(status)] == [("a", "1", 1)]
+    assert [row[:4] for row in waiting_rows(status)] == [
         (1, "b", "2", "queued"),
         (12, "c", "", "in the inbox"),
     ]
-    assert list(inbox_rows(status.inbox)) == [
+    assert list(inbox_rows(status.inbox[:3])) == [
         ("talk.wav, Talk.MP4", "it has changed lately"),
         ("lone.wav", "has no video"),
     ]
+
+
+def test_status_has_the_sections_words_and_counts_of_the_page(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    drawn = JobStatus(
+        id="1",
+        name="a",
+        state="running",
+        stage="render",
+        chunk=2,
+        chunks=3,
+        frames=7,
+        total_frames=10,
+        percent=70,
+        fps=9.5,
+    )
+    status = _status(
+        0,
+        jobs=(drawn,),
+        inbox=(InboxStatus(name="b.wav", reason="is empty", waits_for="attention"),),
+        requests=(RequestStatus(name="c.hurry", text="c goes first", at=0.0),),
+        unlisted=Unlisted(attention=4, inbox=4),
+    )
+    page = PageRenderer().text(status, Standpoint(0.0), "en")
+    with speaking("en"):
+        print_tables(status)
+    told = capsys.readouterr().out
+    for heading in ("Being made now (1)", "Cannot start: somebody has to do something (5)"):
+        assert heading in told
+        assert heading.rpartition(" (")[0] in page
+    assert "Requests (1)" in told
+    assert "c goes first" in told
+    assert "drawing the mouth, chunk 2/3, 70 %, 9.5 frames a second" in told
+    checked = drawn.model_copy(update={"stage": "review", "percent": None, "fps": 0.0})
+    assert progress_text(checked) == "checking the result, runs on None"
+    for each in (drawn, checked):
+        running = PageRenderer().text(_status(0, jobs=(each,)), Standpoint(0.0), "en")
+        assert progress_text(each).split(",")[0] in running
+
+
+def test_what_people_deleted_is_listed_no_more(program: "Program", spool: Spool) -> None:
+    for name in ("kept", "deleted"):
+        program.drop(name)
+        (pair,) = pair_files(scan(spool.inbox).entries).pairs
+        spool.fail(spool.claim(pair), "It is silent.")
+    assert "deleted" in program("status").stdout
+    shutil.rmtree(spool.root / "failed" / "deleted")
+    told = program("status").stdout
+    assert "kept" in told
+    assert "deleted" not in told
 
 
 def test_a_disk_that_does_not_answer_is_named_instead_of_waited_for(tmp_path: Path) -> None:

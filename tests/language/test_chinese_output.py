@@ -96,7 +96,7 @@ def test_the_tables_of_a_status_hold_no_english(capsys: pytest.CaptureFixture[st
     with speaking("zh"):
         print_tables(status)
     printed = capsys.readouterr().out
-    assert "第 2/4 段，50 %，剩余 9 秒，9.1 帧/秒，使用 CPU" in printed
+    assert "正在绘制口型，剩余 9 秒，每秒 9.1 帧，使用 CPU" in printed
     assert "使用 CPU，槽位 1 " in printed
     assert "使用 CPU，槽位 1、2" in printed
     assert english_left(printed) == {}

@@ -34,7 +34,7 @@ def test_what_waits_in_words(backlog: Backlog, sentence: str) -> None:
             "working",
             [describe_running("talk", "track", None, None)],
             None,
-            "talk: track; 27 pairs wait, 4 files need attention",
+            "talk: finding the face; 27 pairs wait, 4 files need attention",
         ),
         ("idle", [], None, "idle; 27 pairs wait, 4 files need attention"),
         (

@@ -68,7 +68,7 @@ def test_results_failures_and_batches_are_on_it_also_after_a_restart(
         '<a href="./show/show.zip">ZIP</a>',
         '<a href="./show/1.mp4">1</a>',
         "1 of 2 published, 1 failed",
-        "failed/show/2",
+        "show/2 in the folder failed/ of your share",
         "video 2 shows no face.",
         "deleted on",
     ):

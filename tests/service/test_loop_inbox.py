@@ -65,7 +65,7 @@ def test_strange_things_in_the_inbox_are_said_once(harness: ServiceHarness) -> N
     harness.configure(lone_file_minutes=0.2)
     harness.run_rounds(harness.service(), 30)
     assert harness.logged("WARNING is RealMedia, which cannot be used: convert it to mp4") == 1
-    assert harness.logged("is a folder that holds no audio and no video") == 1
+    assert harness.logged("is a folder that holds neither audio nor video") == 1
     assert harness.logged("cannot be paired") == 3
 
 

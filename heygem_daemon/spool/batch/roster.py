@@ -202,13 +202,21 @@ def _is_moving(entry: FileEntry) -> bool:
     return entry.kind == "video" and not is_photograph(entry.path.name)
 
 
+def _lack(*, has_audio: bool, has_video: bool) -> str:
+    """Return what a folder lacks to be a batch."""
+    if has_video:
+        return "is a folder that holds no audio; it waits for that"
+    if has_audio:
+        return "is a folder that holds no video; it waits for that"
+    return "is a folder that holds neither audio nor video; it waits for both"
+
+
 def _find_members(entries: Sequence[FileEntry]) -> list[_MemberMedia] | RosterProblem:
     audios = [entry for entry in entries if entry.kind == "audio"]
     videos = [entry for entry in entries if entry.kind == "video"]
     if not (audios and videos):
-        missing = "no audio" if videos else "no video" if audios else "no audio and no video"
         return RosterProblem(
-            f"is a folder that holds {missing}; it waits for that", is_incomplete=True
+            _lack(has_audio=bool(audios), has_video=bool(videos)), is_incomplete=True
         )
     if len(audios) == 1 and len(videos) > 1:
         found = [_MemberMedia(_stem(video), audios[0], video) for video in videos]

@@ -110,7 +110,7 @@ def test_two_sidecars_for_one_member_are_a_problem() -> None:
 @pytest.mark.parametrize(
     ("names", "reason", "is_incomplete"),
     [
-        ((), "holds no audio and no video", True),
+        ((), "holds neither audio nor video", True),
         (("a.mp4", "b.mp4"), "holds no audio", True),
         (("a.wav",), "holds no video", True),
         (("a.wav", "b.wav", "a.mp4", "c.mp4"), "no partner of the same name (b.wav, c.mp4)", False),
