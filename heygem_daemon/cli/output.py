@@ -88,7 +88,7 @@ def print_table(
     A cell of one word may be a name, and is not translated. ``count`` stands beside the title."""
     translate = own_language()
     heading = translate(title) if count is None else f"{translate(title)} ({count})"
-    table = Table(title=heading, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(translate(column), overflow="fold")
     for row in rows:
@@ -98,6 +98,8 @@ def print_table(
     if not console.is_terminal:
         console.width = max(console.width, FILE_WIDTH)
     if table.row_count:
+        # Not the table's own title, which would be broken at the table's width.
+        console.print(Text(heading, style="bold"))
         console.print(table)
 
 

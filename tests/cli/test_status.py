@@ -240,16 +240,16 @@ def test_status_has_the_sections_words_and_counts_of_the_page(
         assert progress_text(each).split(",")[0] in running
 
 
-def test_what_people_deleted_is_listed_no_more(program: "Program", spool: Spool) -> None:
-    for name in ("kept", "deleted"):
+def test_what_people_removed_is_listed_no_more(program: "Program", spool: Spool) -> None:
+    for name in ("kept", "erased"):
         program.drop(name)
         (pair,) = pair_files(scan(spool.inbox).entries).pairs
         spool.fail(spool.claim(pair), "It is silent.")
-    assert "deleted" in program("status").stdout
-    shutil.rmtree(spool.root / "failed" / "deleted")
+    assert "erased" in program("status").stdout
+    shutil.rmtree(spool.root / "failed" / "erased")
     told = program("status").stdout
     assert "kept" in told
-    assert "deleted" not in told
+    assert "erased" not in told
 
 
 def test_a_disk_that_does_not_answer_is_named_instead_of_waited_for(tmp_path: Path) -> None:
