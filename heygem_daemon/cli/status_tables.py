@@ -105,7 +105,10 @@ def progress_text(job: JobStatus) -> str:
         parts.append(f"{roughly(job.left_seconds)} left")
     if job.fps:
         parts.append(f"{job.fps:.1f} frames a second")
-    return ", ".join([*parts, f"runs on {job.device}"])
+    if job.device:
+        # Translated for itself: its comma is none between two parts.
+        parts.append(f"runs on {own_language()(job.device)}")
+    return ", ".join(parts)
 
 
 def _clause(sentence: str) -> str:

@@ -234,7 +234,7 @@ def test_status_has_the_sections_words_and_counts_of_the_page(
     assert "c goes first" in told
     assert "drawing the mouth, chunk 2/3, 70 %, 9.5 frames a second" in told
     checked = drawn.model_copy(update={"stage": "review", "percent": None, "fps": 0.0})
-    assert progress_text(checked) == "checking the result, runs on None"
+    assert progress_text(checked) == "checking the result"
     for each in (drawn, checked):
         running = PageRenderer().text(_status(0, jobs=(each,)), Standpoint(0.0), "en")
         assert progress_text(each).split(",")[0] in running

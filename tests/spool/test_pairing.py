@@ -134,4 +134,5 @@ def test_too_many_files_of_one_name_and_owner_are_not_paired() -> None:
     pairing = pair_files(media, sidecars, most_of_name=4)
     assert [{*pair.files} for pair in pairing.pairs] == [{each.path for each in honest}]
     assert [{*each} for each in pairing.crowds] == [{*crowd}]
-    assert pairing.lone_sidecars == pairing.ambiguous_groups == ()
+    assert pairing.lone_sidecars == ()
+    assert pairing.ambiguous_groups == ()
