@@ -106,7 +106,12 @@ class ProgressReporter:
 
     def chunk_reporter(self, plan: Sequence[Chunk], workspace: Path) -> "ChunkReporter":
         """Return a reporter for the chunks of ``plan``, whose segments come into ``workspace``."""
-        return ChunkReporter(self._job_id, self.report, plan, workspace)
+        return ChunkReporter(self._job_id, self._report_drawn, plan, workspace)
+
+    def _report_drawn(self, progress: Progress) -> None:
+        # Short chunks are read to their end before their first picture is drawn.
+        self.report(progress)
+        self._raise_if_stopped(self._clock())
 
     def report(self, progress: Progress) -> None:
         """Pass a message on, with the number of steps so far."""

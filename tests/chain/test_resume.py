@@ -80,7 +80,7 @@ def test_chunks_of_other_options_are_not_used(spool: Path) -> None:
     drop(spool, "other")
     kill_in_the_last_chunk(spool)
     assert run(spool, "--crf", "23").wait() == 0
-    assert chunks(spool, "other") == {"drawn": CHUNKS, "resumed": 0, "retried": 0}
+    assert chunks(spool, "other") == {"drawn": CHUNKS, "resumed": 0, "retried": 0, "shared": 0}
 
 
 def test_chunks_of_other_weights_are_not_used(spool: Path) -> None:
@@ -91,4 +91,4 @@ def test_chunks_of_other_weights_are_not_used(spool: Path) -> None:
     assert recorded["weights"] == hash_weights(WEIGHTS / "builtin")
     plan.write_text(json.dumps({**recorded, "weights": "0" * len(recorded["weights"])}))
     assert run(spool).wait() == 0
-    assert chunks(spool, "weights") == {"drawn": CHUNKS, "resumed": 0, "retried": 0}
+    assert chunks(spool, "weights") == {"drawn": CHUNKS, "resumed": 0, "retried": 0, "shared": 0}

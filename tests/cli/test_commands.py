@@ -65,7 +65,7 @@ def test_status_shows_the_running_job(program: "Program", until: Until) -> None:
     text = done.stdout
     assert "working" in text
     assert "1 job runs. " in text
-    assert "render, chunk 1/2, 50 %, on CPU" in text
+    assert "drawing the mouth, chunk 1/2, 50 %, runs on CPU" in text
     assert "has no video of the same name" in text
     assert json.loads(program("status", "--json").stdout)["running"]
 

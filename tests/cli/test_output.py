@@ -66,10 +66,10 @@ def test_a_command_speaks_the_language_of_its_settings_or_of_the_terminal(
     monkeypatch.setenv("LANG", "C.UTF-8")
     with speaking("zh"):
         say("talk is back in the inbox as talk.")
-        print_table("Jobs", ("name", "state"), [("idle", "it looks incomplete")])
+        print_table("Being made now", ("name", "state"), [("idle", "it looks incomplete")])
     said = capsys.readouterr().out
     assert "talk 已作为 talk 放回收件夹。" in said
-    assert "任务" in said
+    assert "正在制作" in said
     assert "名称" in said
     assert "idle" in said
     assert "看起来还不完整" in said

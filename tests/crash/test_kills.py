@@ -66,7 +66,7 @@ def test_the_daemon_was_killed_at(result: dict[str, Any], step: str) -> None:
 @pytest.mark.timeout(300)
 def test_a_daemon_that_shows_results_before_their_reports_is_caught() -> None:
     program = (
-        "from heygem_daemon.spool import publish; publish._PUBLISHED_SUFFIXES = ('.mp4', '.json');"
+        "from heygem_daemon.spool import publish; publish.PUBLISHED_SUFFIXES = ('.mp4', '.json');"
         "from tests.crash.__main__ import main; main()"
     )
     reports = "rename outbox/<name>.json in"

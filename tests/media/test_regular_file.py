@@ -18,6 +18,7 @@ import heygem_daemon
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.errors import BadInput, EnvironmentFault, SpoolUnavailable
+from heygem_daemon.media.first_look import find_refusal
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.photograph import ImageFile
 from heygem_daemon.media.probe import probe_audio, probe_video, read_content, require_both_ends
@@ -68,6 +69,7 @@ OWN_FILES = {
     "media/source.py:open_media": "the descriptor of open_regular",
     "media/still_video.py:_write_animation": "written in the workspace",
     "media/video_encoder.py:SegmentWriter.__enter__": "written in the workspace",
+    "render/chunk_locks.py:take_chunk": "written in the workspace, and never a link",
     "render/chunks.py:_read_fingerprint": "the workspace",
     "render/template.py:_TemplateTracker.track_into": "written in the cache",
     "render/template.py:_load": "the cache",
@@ -130,6 +132,9 @@ FILES: dict[str, Callable[[int], bytes]] = {
         else encode_video("image2pipe", "png", [np.full((8, 8, 3), 200, np.uint8)])
     ),
     "damaged.png": damaged_png,
+    "document.mp4": lambda length: (
+        video_of("mp4", "libx264", length) if length < 20 else b"a document " * 100
+    ),
     "talk.wav": lambda length: encode_tone("wav", "pcm_s16le", length / 25),
     "talk.mp3": lambda length: encode_tone("mp3", "libmp3lame", length / 25),
     "talk.ogg": lambda length: encode_tone("ogg", "libopus", length / 25),
@@ -171,6 +176,11 @@ def probe_job(path: Path) -> object:
     return inputs
 
 
+def look(path: Path) -> str:
+    refusal = find_refusal(path)
+    return REFUSED if "is a link" in refusal else refusal
+
+
 SOUNDS = [name for name in FILES if name.endswith((".wav", ".mp3", ".ogg", ".m4a", ".w64", ".aac"))]
 READINGS: list[tuple[str, Callable[[Path], object]]] = [
     *(
@@ -183,6 +193,7 @@ READINGS: list[tuple[str, Callable[[Path], object]]] = [
     ("talk.wav", probe_job),
     ("talk.png", read_photograph),
     ("damaged.png", read_photograph),
+    ("document.mp4", look),
 ]
 
 
@@ -268,7 +279,7 @@ def test_a_file_exchanged_before_any_of_its_openings_is_not_followed(
     original = outcome(reader, file)
     assert outcome(reader, private) != original
     assert openings[number]
-    nothing = (REFUSED, MediaContent())
+    nothing = (REFUSED, MediaContent(), "")
     allowed = {original, *nothing}
     if name == "chain.ogg":  # each link is opened anew, and one that cannot be read is left out
         (tmp_path / "talk.ogg").write_bytes(FILES["talk.ogg"](SHORT))

@@ -82,7 +82,7 @@ def test_too_little_memory_makes_batches_smaller_and_is_reported(bench: "Bench")
     report = report_of(rendered)
     assert names(bench) == ["segment-00000.mp4"]
     assert report["warnings"][-1] == "Memory ran out; the batch is now 2 pictures."
-    assert report["chunks"] == {"drawn": 1, "resumed": 0, "retried": 0}
+    assert report["chunks"] == {"drawn": 1, "resumed": 0, "retried": 0, "shared": 0}
     assert levels(rendered) == [16 + frame for frame in range(75)]
 
 

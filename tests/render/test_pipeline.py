@@ -94,7 +94,7 @@ def test_the_report_has_inputs_output_coverage_and_times(
     assert report["output"]["frames"] == 50
     assert report["output"]["audio"].startswith("aac")
     assert report["coverage"] == 1.0
-    assert report["chunks"] == {"drawn": 2, "resumed": 0, "retried": 0}
+    assert report["chunks"] == {"drawn": 2, "resumed": 0, "retried": 0, "shared": 0}
     assert report["inputs"]["video"]["width"] == 96
     assert len(report["inputs"]["audio"]["sha256"]) == 64
     assert set(report["stage_seconds"]) == {
@@ -157,7 +157,7 @@ def test_a_job_resumes_at_the_chunk_that_is_missing(
     kept = [path.stat().st_mtime_ns for path in segments(bench)[:-1]]
     segments(bench)[-1].unlink()
     report = report_of(run(engine, bench))
-    assert report["chunks"] == {"drawn": 1, "resumed": 2, "retried": 0}
+    assert report["chunks"] == {"drawn": 1, "resumed": 2, "retried": 0, "shared": 0}
     assert [path.stat().st_mtime_ns for path in segments(bench)[:-1]] == kept
 
 
@@ -181,7 +181,7 @@ def test_other_weights_draw_every_chunk_again(
 def test_a_failed_chunk_is_retried_alone(engine: "FakeEngine", make_bench: "MakeBench") -> None:
     engine.faults.append(RuntimeError("a cosmic ray"))
     report = report_of(run(engine, make_bench(3.0, 40)))
-    assert report["chunks"] == {"drawn": 3, "resumed": 0, "retried": 1}
+    assert report["chunks"] == {"drawn": 3, "resumed": 0, "retried": 1, "shared": 0}
     warning = report["warnings"][-1]
     assert warning.startswith("Chunk 1 was drawn again after an error: RuntimeError: a cosmic ray")
 

@@ -1,5 +1,6 @@
 """A stop ends a job in every stage, within a few steps."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,8 +9,9 @@ import pytest
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.errors import Interrupted, TooLarge
 from heygem_daemon.protocol import Progress
-from heygem_daemon.render import progress
+from heygem_daemon.render import pipeline
 from heygem_daemon.render.pipeline import render_job
+from heygem_daemon.render.progress import ProgressReporter
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +52,8 @@ def test_a_stop_ends_the_stage_in_a_few_steps(
     stage: str,
     steps: int,
 ) -> None:
-    monkeypatch.setattr(progress, "CHUNK_SECONDS", 0.0)
+    at_once = partial(ProgressReporter, chunk_seconds=0.0)
+    monkeypatch.setattr(pipeline, "ProgressReporter", at_once)
     bench = make_bench(20.0, 300)
     stop = Stop(stage, steps)
     with pytest.raises(Interrupted):
