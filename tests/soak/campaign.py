@@ -187,7 +187,8 @@ class Soak:
                 f"the daemon ended with status {self._daemon.returncode}: {words}"
             )
             self._start()
-        sample = read_sample(self._pid)
+        has_work = self._has_work()
+        sample = read_sample(self._pid, has_work=has_work)
         if sample is None:
             return
         self._series.supervisor.append(sample)
@@ -195,8 +196,12 @@ class Soak:
         ended = self._dropper.ledger.collected
         for pid in filter(is_worker, children_of(self._pid)):
             is_warm = ended >= self._ended_before.setdefault(pid, ended) + WARM_JOBS
-            if is_warm and (worker := read_sample(pid)) is not None:
+            if is_warm and (worker := read_sample(pid, has_work=has_work)) is not None:
                 self._series.workers.setdefault(pid, []).append(worker)
+
+    def _has_work(self) -> bool:
+        status = read_status(self._spool / ".state" / "status.json")
+        return status is None or bool(status.jobs)
 
     def _judge(self) -> None:
         self._result.rows = judge(self._series)

@@ -28,6 +28,10 @@ class Sample:
     children: int = 0
     """Each child costs the daemon descriptors and threads: only equal moments can be compared."""
 
+    has_work: bool = True
+    """Whether a job is claimed: each stage of a job has threads and descriptors of its own, which
+    are gone when it ends. What is left is a leak."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -54,15 +58,15 @@ class Series:
     """Bytes of log written so far, at each sample of the supervisor."""
 
 
-def read_sample(pid: int) -> Sample | None:
-    """Return the figures of a process; None: it has ended."""
+def read_sample(pid: int, *, has_work: bool = True) -> Sample | None:
+    """Return the figures of a process, while a job is claimed or not; None: it has ended."""
     folder = Path("/proc") / str(pid)
     with suppress(OSError, KeyError, ValueError):
         lines = (folder / "status").read_text().splitlines()
         facts = dict(line.split(":", 1) for line in lines if ":" in line)
         rss = int(facts["VmRSS"].split()[0]) * 1024
         descriptors = len(list((folder / "fd").iterdir()))
-        return Sample(rss, descriptors, int(facts["Threads"]), len(children_of(pid)))
+        return Sample(rss, descriptors, int(facts["Threads"]), len(children_of(pid)), has_work)
     return None
 
 
@@ -107,6 +111,12 @@ def _alike(samples: Sequence[Sample]) -> list[Sample]:
     return [each for each in samples if each.children == usual]
 
 
+def _between_jobs(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Return the samples from moments without a job, or all where these are too few."""
+    still = [each for each in samples if not each.has_work]
+    return still if len(still) >= LEAST_SAMPLES else samples
+
+
 def _process_rows(name: str, samples: Sequence[Sample]) -> list[Row]:
     if len(samples) < LEAST_SAMPLES:
         return []
@@ -121,9 +131,10 @@ def _process_rows(name: str, samples: Sequence[Sample]) -> list[Row]:
             _growth(memory) <= MEMORY_GROWTH,
         )
     ]
+    equal = _between_jobs(samples)
     counts: Mapping[str, list[int]] = {
-        "descriptors": [each.descriptors for each in samples],
-        "threads": [each.threads for each in samples],
+        "descriptors": [each.descriptors for each in equal],
+        "threads": [each.threads for each in equal],
     }
     for what, values in counts.items():
         first, last = _thirds(values)

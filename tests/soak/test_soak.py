@@ -71,6 +71,17 @@ def test_a_worker_more_or_less_is_no_leak() -> None:
     assert failing(Series(supervisor=[idle, *leaky])) == ["daemon: descriptors"]
 
 
+def test_what_jobs_open_while_they_run_is_no_leak_and_what_they_leave_is() -> None:
+    idle = Sample(MIB, 9, 5, has_work=False)
+    busy = Sample(MIB, 12, 7, has_work=True)
+    more_and_more_busy = [idle, busy, busy] * 30 + [busy] * 30 + [idle] * 5
+    assert failing(Series(supervisor=more_and_more_busy)) == []
+    left = Sample(MIB, 10, 5, has_work=False)
+    assert failing(Series(supervisor=[idle, busy] * 30 + [left, busy] * 30)) == [
+        "daemon: descriptors"
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_very_short_run_loses_no_job(tmp_path: Path) -> None:
