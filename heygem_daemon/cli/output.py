@@ -3,7 +3,6 @@ progress bars on stderr."""
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -111,11 +110,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def time_of_day(unix: float) -> str:
-    """Format a UNIX time as the local time of day, 14:03:20."""
-    return time.strftime("%H:%M:%S", time.localtime(unix))
 
 
 def size(count: int | None) -> str:

@@ -11,7 +11,7 @@ from heygem_daemon.report.backlog import Backlog, WaitFor
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import shorten, shorten_inbox
 from heygem_daemon.report.unlisted import Unlisted
-from heygem_daemon.report.waiting import WaitingEntry, by_turn, rests, waiting_in_order
+from heygem_daemon.report.waiting import TURN, WaitingEntry, by_turn, rests, waiting_in_order
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.roster import RosterProblem, build_roster
 from heygem_daemon.spool.files import is_file, is_folder
@@ -34,7 +34,6 @@ MAX_FOLDERS = 200
 MAX_NAMES = 2000
 """How many names of each of them are looked at."""
 
-READY = "waits for a daemon"
 NO_AUDIO = "has no audio of the same name beside it"
 NO_VIDEO = "has no video of the same name beside it"
 NO_MEDIA = "has no audio and video of the same name beside it"
@@ -166,10 +165,12 @@ def _job_status(job: Job, known: JobStatus | None, order: _LastOrder) -> JobStat
 
 
 def _chunks_text(finished: int, total: int) -> str:
-    """Return how far a claimed job is. ``total``: 0 where that is not known."""
+    """Return what a claimed job waits for, and how far it is. ``total``: 0 where that is not
+    known."""
     if not finished:
-        return "not begun"
-    return f"chunks finished: {finished} of {total}" if total else f"chunks finished: {finished}"
+        return TURN
+    chunks = f"chunks finished: {finished} of {total}" if total else f"chunks finished: {finished}"
+    return "; ".join((TURN, chunks))
 
 
 def _batch_status(spool: Spool, batch: Batch, order: _LastOrder) -> BatchStatus:
@@ -182,7 +183,7 @@ def _batch_status(spool: Spool, batch: Batch, order: _LastOrder) -> BatchStatus:
         members=len(batch.journal.members),
         published=published,
         failed=len(ended) - published,
-        waits=READY,
+        waits=TURN,
         turn=order.turns.get(batch.id),
         rests=batch.id in order.resting,
     )
@@ -231,14 +232,10 @@ def _read_inbox(spool: Spool, name: str, hot_folders: Collection[str]) -> _Inbox
     problems = {each: _folder_problem(inbox / each) for each in names[:MAX_FOLDERS]}
     return _Inbox(
         tuple(
-            (*turn(pair), InboxStatus(name=shown(pair.name), reason=READY, waits_for="turn"))
+            (*turn(pair), _ready(shown(pair.name), priority=-turn(pair)[0]))
             for pair in pairing.pairs
         ),
-        tuple(
-            InboxStatus(name=shown(each), reason=f"is a folder and {READY}", waits_for="turn")
-            for each in names
-            if problems.get(each) is None
-        ),
+        tuple(_ready(shown(each), is_batch=True) for each in names if problems.get(each) is None),
         (
             *_others(pairing, prefix),
             *(
@@ -247,6 +244,12 @@ def _read_inbox(spool: Spool, name: str, hot_folders: Collection[str]) -> _Inbox
                 if problem is not None
             ),
         ),
+    )
+
+
+def _ready(name: str, *, priority: int = 0, is_batch: bool = False) -> InboxStatus:
+    return InboxStatus(
+        name=name, reason=TURN, waits_for="turn", priority=priority, is_batch=is_batch
     )
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from heygem_daemon.cli.output import own_language, print_table, say, size, time_of_day
+from heygem_daemon.cli.output import own_language, print_table, say, size
 from heygem_daemon.durations import roughly
 from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.inbox_lines import inbox_lines
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import DeviceStatus, InboxStatus, JobStatus, Status
-from heygem_daemon.report.waiting import waiting_in_order
+from heygem_daemon.report.waiting import PlacedEntry, waiting_in_order
 
 JobRow = tuple[object, ...]
 
@@ -90,12 +90,7 @@ def _with_unit(value: float | None, unit: str) -> str:
 
 
 def progress_text(job: JobStatus) -> str:
-    """Return how far a job is, or what it waits for."""
-    if job.state != "running":
-        reason = job.reason or ""
-        if job.retry_at is None:
-            return reason
-        return f"waits until {time_of_day(job.retry_at)} because {_clause(reason)}"
+    """Return how far a running job is."""
     parts = [STAGES.get(job.stage or "load", job.stage or "")]
     if job.chunks and job.percent is not None:
         parts.append(f"chunk {job.chunk}/{job.chunks}")
@@ -111,14 +106,6 @@ def progress_text(job: JobStatus) -> str:
     return ", ".join(parts)
 
 
-def _clause(sentence: str) -> str:
-    """Return the sentence as it can follow 'because'. A name such as GPU at its start stays upper
-    case."""
-    starts_with_word = sentence[:2].istitle() or sentence[:2] in {"A ", "I "}
-    start = sentence[:1].lower() if starts_with_word else sentence[:1]
-    return (start + sentence[1:]).removesuffix(".")
-
-
 def running_rows(status: Status) -> Iterator[JobRow]:
     """Yield a row for each job that runs."""
     for job in status.jobs:
@@ -128,24 +115,23 @@ def running_rows(status: Status) -> Iterator[JobRow]:
 
 def waiting_rows(status: Status) -> Iterator[JobRow]:
     """Yield a row for what is complete and waits, claimed or in the inbox, with its place."""
-    for waiting in waiting_in_order(status):
-        entry, place = waiting.entry, waiting.place or ""
-        if isinstance(entry, JobStatus):
-            yield place, entry.name, *_job_row(entry)
-        elif isinstance(entry, InboxStatus):
-            yield place, entry.name, "", "in the inbox", "", _with_estimate(entry)
-        else:
-            yield place, f"{entry.name}/", entry.id, own_language()("queued"), "", entry.progress
+    for each in waiting_in_order(status):
+        yield each.place or "", each.name, *_state(each), _with_estimate(each)
 
 
-def _job_row(job: JobStatus) -> tuple[object, ...]:
-    text = progress_text(job) if job.retry_at is not None else _with_estimate(job)
-    return job.id, own_language()(job.state), job.attempt or "", text
+def _state(waiting: PlacedEntry) -> tuple[object, object, object]:
+    """Return id, state and attempt of what waits."""
+    entry = waiting.entry
+    if isinstance(entry, InboxStatus):
+        return "", "in the inbox", ""
+    if isinstance(entry, JobStatus):
+        return entry.id, own_language()(entry.state), entry.attempt or ""
+    return entry.id, own_language()("queued"), ""
 
 
-def _with_estimate(entry: JobStatus | InboxStatus) -> str:
+def _with_estimate(waiting: PlacedEntry) -> str:
     """Return why something waits, and when it starts as far as that is known."""
-    return "; ".join(filter(None, (entry.reason, entry.estimate)))
+    return "; ".join(filter(None, (waiting.reason, waiting.estimate)))
 
 
 def inbox_rows(entries: Sequence[InboxStatus]) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from heygem_daemon.cli.output import (
 )
 from heygem_daemon.cli.status_tables import progress_text
 from heygem_daemon.report.liveness import describe_wait
+from heygem_daemon.report.waiting import wait_reason
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.finished import FinishedWatcher
 from heygem_daemon.spool.job import Journal
@@ -81,7 +82,8 @@ def _show_job_progress(progress: Progress, task: TaskID, spool: SpoolLayout, ste
     title = title_of(spool, stem)
     job = next((job for job in status.jobs if job.name == title), None)
     if job is None:
-        waits = [each.reason for each in status.inbox if split_extension(each.name)[0] == title]
+        found = (each for each in status.inbox if split_extension(each.name)[0] == title)
+        waits = [wait_reason(each) for each in found]
         progress.update(task, description=own_language()(_in_inbox(waits)))
     elif job.total_frames:
         progress.update(
@@ -91,7 +93,8 @@ def _show_job_progress(progress: Progress, task: TaskID, spool: SpoolLayout, ste
             total=job.total_frames,
         )
     else:
-        progress.update(task, description=own_language()(progress_text(job) or job.state))
+        text = progress_text(job) if job.state == "running" else wait_reason(job)
+        progress.update(task, description=own_language()(text))
 
 
 def _is_journal_of(stem: str, journal: Journal) -> bool:
@@ -137,8 +140,8 @@ def _batch_progress(daemon: FoundDaemon, title: str) -> tuple[int, int | None, s
         return 0, None, own_language()(describe_wait(daemon.liveness.condition, "batch"))
     for batch in status.batches:
         if fold(batch.dropped_as) == fold(title):
-            return batch.published + batch.failed, batch.members, batch.progress
-    waits = [each.reason for each in status.inbox if each.name == title]
+            return batch.published + batch.failed, batch.members, wait_reason(batch)
+    waits = [wait_reason(each) for each in status.inbox if each.name == title]
     return 0, None, own_language()(_in_inbox(waits))
 
 

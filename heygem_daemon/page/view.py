@@ -26,7 +26,7 @@ class QueueEntry:
     """Its place, counted from 1; None: others go before it, or it is under way."""
 
     reason: str
-    """Why it waits; empty: for its turn alone."""
+    """Why it waits; never empty."""
 
     others: int
     """How many jobs of other folders go first. 0 also on the page of all."""
@@ -118,14 +118,9 @@ def others_first(count: int) -> str:
 
 def _queue_entry(waiting: PlacedEntry, *, has_others: bool) -> QueueEntry:
     """Return an entry; with ``has_others`` the page shows one folder's alone."""
-    entry, place = waiting.entry, waiting.place
-    if isinstance(entry, BatchStatus):
-        return QueueEntry(f"{entry.name}/", place, entry.progress, 0, "")
-    others = entry.others if has_others else 0
-    # Its number tells its place among those that are listed.
-    is_told = isinstance(entry, JobStatus) and entry.tells_place
-    reason = "" if is_told else entry.reason or ""
-    return QueueEntry(entry.name, place, reason, others, entry.estimate)
+    entry = waiting.entry
+    others = entry.others if has_others and not isinstance(entry, BatchStatus) else 0
+    return QueueEntry(waiting.name, waiting.place, waiting.reason, others, waiting.estimate)
 
 
 def _entries(status: Status, *kinds: WaitFor) -> tuple[InboxStatus, ...]:

@@ -86,9 +86,6 @@ class JobStatus(StatusModel):
     rests: bool = False
     """Whether it waits for the active hours."""
 
-    tells_place: bool = False
-    """Whether its reason tells nothing but how many jobs go first."""
-
     estimate: str = ""
     """When it starts and is ready, in words; empty: not known."""
 
@@ -127,6 +124,11 @@ class BatchStatus(StatusModel):
     """Whether it waits for the active hours."""
 
     @property
+    def has_ended(self) -> bool:
+        """Whether all members have ended."""
+        return self.packing or self.published + self.failed >= self.members
+
+    @property
     def progress(self) -> str:
         """The progress in words, for example '3 of 12 done, 1 of them failed, now: 04'."""
         parts = [f"{self.published + self.failed} of {self.members} done"]
@@ -159,6 +161,9 @@ class InboxStatus(StatusModel):
 
     is_batch: bool = False
     """Whether it is a folder that is complete; a pair may have the same name."""
+
+    priority: int = 0
+    """Higher goes first, if it is complete."""
 
     others: int = 0
     """How many jobs from elsewhere go first, if it is complete; on its hot folder's page alone."""

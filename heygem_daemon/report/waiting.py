@@ -1,13 +1,19 @@
-"""What waits, in the order in which it goes: for the pages and for ``status``. Pure."""
+"""What waits, in the order in which it goes, and why: for the pages and for ``status``. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from heygem_daemon.durations import time_of_day
 from heygem_daemon.report.backlog import CLAIMABLE
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 
 ORDER_NOTE = "What waits is listed in the last known order; the next daemon may choose another."
 """Said where no daemon runs. Who was served when is known to the daemon that ended alone."""
+
+TURN = "waits for its turn"
+"""Said of what waits for nothing but others that go first: its place says how many."""
+
+PUBLISHING = "its result is being published"
 
 WaitingEntry = JobStatus | BatchStatus | InboxStatus
 
@@ -21,6 +27,49 @@ class PlacedEntry:
     place: int | None
     """Its place, counted from 1; None: it has none, since it is under way, pauses or rests while
     others do not."""
+
+    @property
+    def name(self) -> str:
+        """Its name; that of a batch, or of a folder in the inbox, ends with a slash."""
+        is_job = isinstance(self.entry, JobStatus)
+        is_pair = isinstance(self.entry, InboxStatus) and not self.entry.is_batch
+        return self.entry.name if is_job or is_pair else f"{self.entry.name}/"
+
+    @property
+    def reason(self) -> str:
+        """Why it waits; never empty."""
+        return wait_reason(self.entry)
+
+    @property
+    def estimate(self) -> str:
+        """When it starts and is ready, in words; empty: not known."""
+        return "" if isinstance(self.entry, BatchStatus) else self.entry.estimate
+
+
+def wait_reason(entry: WaitingEntry) -> str:
+    """Return why something complete waits, in the words of all that shows it; never empty."""
+    if isinstance(entry, BatchStatus):
+        has_reason = entry.now or entry.waits or entry.has_ended
+        return entry.progress if has_reason else f"{entry.progress}; {TURN}"
+    if isinstance(entry, InboxStatus):
+        return _with_priority(entry.reason, entry.priority)
+    if entry.reason and entry.retry_at is not None:
+        return f"waits until {time_of_day(entry.retry_at)} because {_clause(entry.reason)}"
+    own = PUBLISHING if entry.state == "publishing" else TURN
+    return _with_priority(entry.reason or own, entry.priority)
+
+
+def _with_priority(reason: str, priority: int) -> str:
+    """Return a reason with the priority, where that tells why others go before or after."""
+    return reason + (f", priority {priority}" if priority and reason == TURN else "")
+
+
+def _clause(sentence: str) -> str:
+    """Return the sentence as it can follow 'because'. A name such as GPU at its start stays upper
+    case."""
+    starts_with_word = sentence[:2].istitle() or sentence[:2] in {"A ", "I "}
+    start = sentence[:1].lower() if starts_with_word else sentence[:1]
+    return (start + sentence[1:]).removesuffix(".")
 
 
 def waiting_in_order(status: Status) -> Iterator[PlacedEntry]:

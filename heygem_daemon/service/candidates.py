@@ -83,13 +83,6 @@ class Candidate:
         """The hot folder in whose inbox it is; empty: the plain inbox."""
         return self.hot_folder.name
 
-    @property
-    def wait_reason(self) -> str:
-        """What it waits for, as a clause without a subject."""
-        priority = f", priority {self.priority}" if self.priority else ""
-        kind = "" if isinstance(self.source, Pair) else "is a batch, "
-        return f"{kind}is complete and waits for its turn{priority}"
-
 
 def fairness_key(candidate: Candidate) -> FairnessKey:
     """Return the line of a candidate: that of the single jobs of its owner or hot folder, or one of

@@ -5,11 +5,11 @@ why jobs wait, and logs each new reason once.
 """
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.durations import time_of_day
 from heygem_daemon.engines.checkpoints import weights_fingerprint
 from heygem_daemon.events.devices import (
     DeviceAwaited,
@@ -242,7 +242,7 @@ class DeviceFinder:
         """Return why each device in quarantine is there, and the local time of its end, by UUID."""
         wall = self._clock.wall()
         return {
-            uuid: f"{reason.removesuffix('.')}; next try at {_time_of_day(wall + left)}"
+            uuid: f"{reason.removesuffix('.')}; next try at {time_of_day(wall + left)}"
             for uuid, reason, left in self._quarantine.quarantined(self._clock.monotonic())
         }
 
@@ -291,7 +291,3 @@ class DeviceFinder:
         if not waits_for_own_jobs and pattern != self._logged_reasons.get(engine):
             self._logged_reasons[engine] = pattern
             DeviceAwaited(answer.reason).log()
-
-
-def _time_of_day(wall: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(wall))

@@ -13,9 +13,9 @@ from heygem_daemon.config.hours import ActiveHours
 from heygem_daemon.durations import roughly
 from heygem_daemon.report.backlog import CLAIMABLE
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
+from heygem_daemon.report.waiting import TURN
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.inbox_view import InboxView, RestIn
-from heygem_daemon.service.job_statuses import place_text
 from heygem_daemon.service.pace import Pace, find_pace
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.runtime import Clock
@@ -120,10 +120,7 @@ class Estimates:
         """Return the batches with the turns of their next members. ``rest_in`` returns until when
         no job of a hot folder starts; None: they may."""
         return tuple(
-            each.model_copy(
-                update={"turn": self.turns.get(each.id), **_resting(each, rest_in(each.folder))}
-            )
-            for each in batches
+            _told_batch(each, self.turns.get(each.id), rest_in(each.folder)) for each in batches
         )
 
     def of_inbox(self, entries: Iterable[InboxStatus]) -> tuple[InboxStatus, ...]:
@@ -167,19 +164,18 @@ class Estimates:
     def _told(self, entry: T, key: str) -> T:
         if key not in self.turns:
             return entry
-        turn = self.turns[key]
-        update: dict[str, object] = {"turn": turn, "estimate": self.texts.get(key, "")}
-        if isinstance(entry, JobStatus) and entry.tells_place:
-            update["reason"] = place_text(turn)
+        update = {"turn": self.turns[key], "estimate": self.texts.get(key, "")}
         return entry.model_copy(update=update)
 
 
-def _resting(batch: BatchStatus, rest: str | None) -> dict[str, object]:
-    """Return what a batch says of the active hours. ``rest``: until when none of its jobs starts,
-    in words; None: they may."""
-    if rest is None or batch.now or batch.packing:
-        return {"rests": False}
-    return {"rests": True, "waits": rest}
+def _told_batch(batch: BatchStatus, turn: int | None, rest: str | None) -> BatchStatus:
+    """Return a batch with its turn. ``rest``: until when none of its jobs starts because of the
+    active hours, in words; None: they may."""
+    waits, rests = batch.waits, False
+    if not (batch.now or batch.has_ended):
+        rests = rest is not None
+        waits = rest or (TURN if turn else waits)  # what a device lacks is said of the next job
+    return batch.model_copy(update={"turn": turn, "waits": waits, "rests": rests})
 
 
 def _foremost(snapshot: DispatchSnapshot, inbox: InboxView) -> tuple[str, ...]:

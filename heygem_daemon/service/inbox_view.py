@@ -8,6 +8,7 @@ from types import MappingProxyType
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.report.status_file import shorten_inbox
 from heygem_daemon.report.unlisted import Kinds, Unlisted
+from heygem_daemon.report.waiting import TURN
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
@@ -119,11 +120,11 @@ def _waiting_status(notice: InboxNotice) -> InboxStatus:
 
 
 def _ready_status(candidate: Candidate, rest: str | None) -> InboxStatus:
-    reason = candidate.wait_reason if rest is None else f"is complete and {rest}"
     return InboxStatus(
         name=candidate.title,
-        reason=reason,
+        reason=rest or TURN,
         waits_for="turn" if rest is None else "hours",
+        priority=candidate.priority,
         folder=candidate.hot_folder.name,
         is_batch=not isinstance(candidate.source, Pair),
     )

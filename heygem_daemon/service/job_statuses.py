@@ -7,6 +7,7 @@ from functools import partial
 from heygem_daemon.gpu.placement import DeviceChoice, join_labels
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.status import JobStatus
+from heygem_daemon.report.waiting import PUBLISHING, TURN
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.progress import percent_done, seconds_left
 from heygem_daemon.service.running_jobs import RunningJob
@@ -38,7 +39,7 @@ def _job_entries(
         yield running.job, partial(_running_status, running, snapshot.assistants(running.job.id))
     for ended in snapshot.pending:
         retry = _retry_fields(ended.retry_at if ended.faults else None, clock)
-        update = {"state": "publishing", "reason": ended.reason, **retry}
+        update = {"state": "publishing", "reason": ended.reason or PUBLISHING, **retry}
         yield ended.running.job, partial(_queued_status, ended.running.job, update)
     explained_engines: set[str | None] = set()
     own_before: Counter[str] = Counter()
@@ -49,15 +50,13 @@ def _job_entries(
         if queued.job.journal.member is not None and queued.reason is None:
             continue
         engine, rest = queued.job.journal.options.engine, snapshot.rest_in(queued.folder)
-        # The first job of an engine says what all of them wait for, the others give their place.
-        tells_place = engine in explained_engines
-        shared = place_text(jobs_before) if tells_place else snapshot.wait_reasons[engine]
+        # The first job of an engine says what all of them wait for, the others for their turn.
+        shared = None if engine in explained_engines else snapshot.wait_reasons[engine]
         explained_engines.add(engine)
         own_reason = queued_mistake(queued.job.journal) or queued.reason or rest
         update = {
             "state": "deferred" if retry else "queued",
-            "reason": own_reason or shared,
-            "tells_place": tells_place and not own_reason,
+            "reason": own_reason or shared or TURN,
             "others": 0 if rest else others,
             "rests": rest is not None,
             **retry,
@@ -99,13 +98,6 @@ def _queued_status(job: Job, update: Mapping[str, object]) -> JobStatus:
         folder=printable(job.journal.folder),
     )
     return status.model_copy(update=update)
-
-
-def place_text(jobs_before: int) -> str | None:
-    """Return how many jobs go first, in words; None: none."""
-    if jobs_before == 0:
-        return None
-    return "1 job goes first" if jobs_before == 1 else f"{jobs_before} jobs go first"
 
 
 def _retry_fields(until: float | None, clock: Clock) -> dict[str, object]:

@@ -45,7 +45,7 @@ KNOWN = {
     "GiBGPU",
     "GiBCPU",
 }
-WAITS = "2 jobs go first"
+WAITS = "waits for its turn, priority 5"
 REAL_MEDIA = f"{unusable_reason('a.rm')}; it is left alone"
 
 CODE = re.compile(

@@ -46,7 +46,7 @@ from heygem_daemon.language.translator import (
                 "内存不足时内核会这样做。"
             ),
         ),
-        ("is a batch, is complete and waits for its turn", "是一个批次，已齐全，等待处理"),
+        ("waits for its turn, priority 5", "等待处理，优先级 5"),
         ("2 h 5 min", "2 小时 5 分钟"),
         ("talk 42 %, 3 min left", "talk 42 %，剩余 3 分钟"),
         (

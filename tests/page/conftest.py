@@ -77,7 +77,7 @@ def busy(make_status: MakeStatus) -> Status:
                 fps=28.1,
                 device="CPU",
             ),
-            JobStatus(id="2", name="新品发布", state="queued", reason="1 job goes first"),
+            JobStatus(id="2", name="新品发布", state="queued", reason="waits for its turn"),
         ),
         inbox=(
             InboxStatus(
@@ -87,7 +87,7 @@ def busy(make_status: MakeStatus) -> Status:
                 waits_for="partner",
             ),
             InboxStatus(name="old.rm", reason="is RealMedia", waits_for="attention"),
-            InboxStatus(name="b", reason="is complete and waits for its turn", waits_for="turn"),
+            InboxStatus(name="b", reason="waits for its turn", priority=5, waits_for="turn"),
         ),
         backlog=Backlog(pairs={"turn": 2}, files={"attention": 1, "partner": 1}),
         finished=(published("demo"), failed(f"bad {ATTACK}", f"There is no face. {ATTACK}")),

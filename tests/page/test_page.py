@@ -70,9 +70,9 @@ def test_everything_is_on_the_page_in_both_languages(busy: Status) -> None:
         assert text in page
     for text in ("正在制作", "等待队列", "无法开始", "正在绘制口型", "每秒 28.1 帧", "前后对比"):
         assert text in page
-    for text in ("剩余 3 分钟", "前面还有 1 个任务", "已齐全，等待处理"):
+    for text in ("剩余 3 分钟", "等待处理", "等待处理，优先级 5"):
         assert text in page
-    assert page.index("新品发布") < page.index("waits for its turn")
+    assert page.index("新品发布") < page.index("waits for its turn, priority 5")
 
 
 def test_each_entry_has_its_place(busy: Status) -> None:
@@ -169,9 +169,9 @@ def test_the_text_of_a_stopped_daemon_says_since_when(make_status: MakeStatus) -
 def test_the_text_says_the_same(busy: Status) -> None:
     text = PageRenderer().text(busy, KEPT)
     english, chinese = text.split(TEXT_RULE)
-    assert "1. 新品发布: 1 job goes first" in english
+    assert "1. 新品发布: waits for its turn\n" in english
     assert "Failed\n  bad <img" in english
-    assert "1. 新品发布: 前面还有 1 个任务" in chinese
+    assert "1. 新品发布: 等待处理\n" in chinese
     assert "失败\n  bad <img" in chinese
     assert "剩余 3 分钟" in chinese
     assert PageRenderer().text(busy, KEPT, "zh") == chinese

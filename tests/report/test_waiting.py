@@ -1,8 +1,15 @@
 """The one order of what waits."""
 
+import pytest
+
+from heygem_daemon.durations import time_of_day
+from heygem_daemon.language.translator import translator
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
-from heygem_daemon.report.waiting import waiting_in_order
+from heygem_daemon.report.waiting import TURN, WaitingEntry, wait_reason, waiting_in_order
+
+NOON = time_of_day(43_200.0)
+RESTS = "waits for the active hours, until Mon 22:00 (CET)"
 
 
 def batch(name: str, **fields: object) -> BatchStatus:
@@ -69,3 +76,28 @@ def test_jobs_that_are_not_listed_keep_their_places() -> None:
         unlisted=Unlisted(jobs=10),
     )
     assert found == [("hurried", 1), ("a", 2), ("b", 3), ("c", 14)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason", "chinese"),
+    [
+        (job("a"), TURN, "等待处理"),
+        (job("a", priority=5), f"{TURN}, priority 5", "等待处理，优先级 5"),
+        (ready("a", reason=TURN, priority=5), f"{TURN}, priority 5", "等待处理，优先级 5"),
+        (ready("a", reason=RESTS, priority=5), RESTS, "等待工作时段，直到 周一 22:00（CET）"),
+        (job("a", state="publishing"), "its result is being published", "正在发布结果"),
+        (
+            job("a", state="deferred", reason="The disk is full.", retry_at=43_200.0),
+            f"waits until {NOON} because the disk is full",
+            f"等到 {NOON}，原因：磁盘已满",
+        ),
+        (batch("b"), f"0 of 3 done; {TURN}", "已完成 0/3；等待处理"),
+        (batch("b", now=("1",)), "0 of 3 done, now: 1", "已完成 0/3，正在处理：1"),
+        (batch("b", published=3), "3 of 3 done", "已完成 3/3"),
+    ],
+)
+def test_every_wait_has_a_reason_in_both_languages(
+    entry: WaitingEntry, reason: str, chinese: str
+) -> None:
+    assert wait_reason(entry) == reason
+    assert translator("zh")(reason) == chinese

@@ -66,7 +66,7 @@ def test_jobs_run_on_all_gpus_at_once_and_the_next_ones_are_claimed(gpus: Servic
     queued = [job for job in gpus.status().jobs if job.state == "queued"]
     assert [job.name for job in queued] == ["c", "d", "e"]  # as many as GPUs, and one ahead
     reason = "GPU 0 (L4, GPU-0), GPU 1 (L4, GPU-1): busy with another job of this daemon."
-    assert [job.reason for job in queued] == [reason, "1 job goes first", "2 jobs go first"]
+    assert [job.reason for job in queued] == [reason, "waits for its turn", "waits for its turn"]
     assert len(gpus.status().inbox) == 2
     assert gpus.status().state == "working"
     assert gpus.logged("WARNING jobs wait") == 0

@@ -65,11 +65,8 @@ def test_only_as_much_is_claimed_as_can_start_soon(harness: ServiceHarness) -> N
     assert harness.processing() == 3
     states = [job.state for job in harness.status().jobs]
     assert states == ["running", "queued", "queued"]
-    turn = "is complete and waits for its turn"
     assert [(each.name, each.reason) for each in harness.status().inbox] == [
-        ("3", turn),
-        ("4", turn),
-        ("5", turn),
+        (name, "waits for its turn") for name in ("3", "4", "5")
     ]
 
 

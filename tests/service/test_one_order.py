@@ -1,8 +1,10 @@
 """The page, ``status.txt`` and ``status`` show what waits in one order, also when it stopped."""
 
+import html
 import re
 
 from heygem_daemon.cli.spool_reading import read_spool
+from heygem_daemon.cli.status_tables import waiting_rows
 from heygem_daemon.report.status import Status
 from heygem_daemon.report.waiting import waiting_in_order
 from tests.fakes.executor import keep_running
@@ -16,6 +18,19 @@ Order = list[tuple[int | None, str]]
 def told(status: Status) -> Order:
     """Return what ``status`` shows."""
     return [(each.place, each.entry.name) for each in waiting_in_order(status)]
+
+
+def reasons(harness: ServiceHarness) -> list[list[str]]:
+    """Return the reasons that ``status`` and both pages show."""
+    page = html.unescape((harness.spool.root / "status.html").read_text())
+    queue = page.split('<h2 id="queue">')[1].split("</section>")[0]
+    entries = queue.split("<li>")[1:]
+    on_page = [re.findall(r'"reason"><span lang="en">([^<]+)<', each)[0] for each in entries]
+    text = (harness.spool.root / "status.txt").read_text()
+    lines = text.split("Waiting, in this order\n")[1].split("\n\n")[0].splitlines()
+    told = [str(row[-1]).split("; starts")[0] for row in waiting_rows(harness.status())]
+    in_text = [line.split(": ", 1)[1].split("; starts")[0] for line in lines]
+    return [told, on_page, in_text]
 
 
 def on_pages(harness: ServiceHarness) -> tuple[Order, Order]:
@@ -53,6 +68,9 @@ def test_all_show_one_order_while_it_runs_and_after_it_stopped(harness: ServiceH
     harness.run_rounds(service, 30)
     running = told(harness.status())
     assert on_pages(harness) == (running, running)
+    told_reasons, *others = reasons(harness)
+    assert others == [told_reasons, told_reasons]
+    assert told_reasons.count("waits for its turn") >= 4
     names = [name for _, name in running]
     assert {"show", "plain", "urgent"} < set(names)
     assert names.index("urgent") < names.index("plain")

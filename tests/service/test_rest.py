@@ -156,7 +156,7 @@ def test_a_wait_counts_only_while_its_folder_may_work(harness: ServiceHarness) -
     status, closed = harness.status(), "waits for the active hours of night, until Mon 22:00"
     assert status.backlog.pairs == {"hours": 9}
     assert {each.waits_for for each in status.inbox} == {"hours"}
-    assert status.inbox[0].reason == f"is complete and {closed} (Asia/Tokyo)"
+    assert status.inbox[0].reason == f"{closed} (Asia/Tokyo)"
     assert metrics(harness)['heygem_waiting{for="hours"}'] == 9
     assert waited() == 0
     set_wall(harness, "2020-11-30 22:10")
