@@ -1,9 +1,9 @@
 """What ``status.json`` holds: it shows people and scripts what the daemon does."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 from heygem_daemon.report.backlog import Backlog, JobState, WaitFor, describe_running, summarise
+from heygem_daemon.report.counts import Counts
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status_model import StatusModel
@@ -236,40 +236,6 @@ class GpuWarning(StatusModel):
     """UNIX time."""
 
     text: str
-
-
-class Counts(StatusModel):
-    """Counts since the daemon started."""
-
-    published: int = 0
-    """Jobs published."""
-
-    failed: int = 0
-    """Jobs failed."""
-
-    attempts: Mapping[str, int] = {}
-    """Attempts, by how they ended."""
-
-    failures: Mapping[str, int] = {}
-    """Jobs failed, by ``FailureKind``."""
-
-    warnings: Mapping[str, int] = {}
-    """GPU warnings, by kind."""
-
-    stage_seconds: Mapping[str, float] = {}
-    """Seconds of all attempts, by stage."""
-
-    frames: int = 0
-    """Output frames drawn."""
-
-    worker_starts: int = 0
-    """Worker processes that reported anything."""
-
-    worker_deaths: int = 0
-    """Worker processes that died or were killed."""
-
-    notifications: Mapping[str, int] = {}
-    """Notifications, by what became of them; empty: none are configured."""
 
 
 class DiskStatus(StatusModel):

@@ -238,9 +238,8 @@ class JobOutcomes:
         speed = speed_of(report, ended.seconds)
         for warning in worker_warnings:
             ResultWarning(warning).log(job_logger(job))
-        JobPublished(published.video.name, speed["seconds"], speed.get("ratio")).log(
-            job_logger(job)
-        )
+        event = JobPublished(published.video.name, speed["seconds"], speed.get("ratio"))
+        event.log(job_logger(job))
         self._on_end(job)
 
     def _retry_or_fail(self, ended: EndedAttempt, error: str, now: float) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.warnings import WARNING_KINDS
+from heygem_daemon.report.counts import Counts
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import (
-    Counts,
     DaemonState,
     DiskStatus,
     JobStatus,

@@ -7,7 +7,7 @@ crash runs the steps again.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,7 @@ from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.claimed_folders import release_folder
 from heygem_daemon.spool.files import FileOperations, is_unchanged
 from heygem_daemon.spool.free_names import NUMBERED_TRIES, TakenNames, names_to_try, random_name
+from heygem_daemon.spool.input_names import restore_names
 from heygem_daemon.spool.job import (
     JOURNAL_FILE,
     STAGE_FOLDER,
@@ -30,11 +31,10 @@ from heygem_daemon.spool.layout import (
     PUBLISHED_SUFFIXES,
     VIDEO_SUFFIXES,
     SpoolLayout,
-    job_from_journal,
     load_journal,
     save_journal,
 )
-from heygem_daemon.spool.names import fold, split_extension
+from heygem_daemon.spool.names import split_extension
 from heygem_daemon.spool.reason import REASON_FILE, Failure, reason_text
 from heygem_daemon.spool.record_store import save_record
 from heygem_daemon.spool.records import (
@@ -327,29 +327,4 @@ def _describe_job(layout: SpoolLayout, folder: Path, target: Path, journal: Jour
         location=location,
         files=(*results, *describe_files(folder, [(name,) for name in names], location)),
         folders=(recorded_folder(location, folder), *shared),
-    )
-
-
-def restore_names(files: FileOperations, folder: Path, journal: Journal) -> None:
-    """Rename the inputs in the job's folder from their internal names to the users' names."""
-    for internal, original in _name_pairs(folder, journal):
-        same = fold(internal.name) == fold(original.name) and paths.exists(original)
-        if paths.exists(internal) and not same:
-            files.move_unsynced(internal, original)
-    files.sync_parents(folder / JOURNAL_FILE)
-
-
-def normalise_names(files: FileOperations, folder: Path, journal: Journal) -> None:
-    """Rename the inputs in the job's folder from the users' names to their internal names."""
-    for internal, original in _name_pairs(folder, journal):
-        if not paths.exists(internal) and paths.exists(original):
-            files.move(original, internal)
-
-
-def _name_pairs(folder: Path, journal: Journal) -> Iterable[tuple[Path, Path]]:
-    """Return the internal path and the path with the user's name for each input."""
-    names = journal.input_names
-    return (
-        (path, folder / names[kind])
-        for kind, path in job_from_journal(folder, journal).inputs.items()
     )

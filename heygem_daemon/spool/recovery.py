@@ -11,6 +11,7 @@ from heygem_daemon.spool.claimed_folders import close_claimed_folders, open_rele
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.finished import take_back
 from heygem_daemon.spool.hot_folders import HotFolders
+from heygem_daemon.spool.input_names import normalise_names
 from heygem_daemon.spool.job import JOURNAL_FILE, Job, Journal
 from heygem_daemon.spool.layout import (
     SpoolLayout,
@@ -86,7 +87,7 @@ def return_to_inbox(
 ) -> Journal:
     """Return a job's inputs to the inbox, and set other files in its folder aside. Return the
     journal with the names that the inputs have there."""
-    publish.normalise_names(files, folder, journal)
+    normalise_names(files, folder, journal)
     returned = claim.return_inputs(layout, files, job_from_journal(folder, journal))
     if is_folder(folder):
         set_aside(layout, files, folder, "it holds files of unknown origin")
