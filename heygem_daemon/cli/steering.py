@@ -111,8 +111,8 @@ def remove(
 ) -> None:
     """Delete one job: its result and everything that belongs to it, nothing else.
 
-    Takes the exact name and asks no question. Of a published and a failed job with that name it
-    deletes the published one.
+    Takes the exact name and asks no question. Of several jobs of that name it deletes the one that
+    ended last.
     """
     spool = existing_spool(settings)
     with _suggesting(name, lambda: _ended_names(spool)):

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.service.decisions import Answer, nothing_to
-from heygem_daemon.spool.finished_index import (
+from heygem_daemon.spool.ended_item import (
     EndedItem,
-    FinishedIndex,
     choose_to_remove,
     choose_to_retry,
+    count_wholes,
 )
+from heygem_daemon.spool.finished_index import FinishedIndex
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.reason import format_time
 from heygem_daemon.spool.requests import Request
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
@@ -55,7 +57,7 @@ class EndedRequests:
         chosen = choose_to_retry(found)
         if not chosen:
             return self._answer_nothing(request, is_active)
-        asked = _name_of(request, chosen)
+        asked, which = _name_of(request, chosen), _which(found, chosen, is_active=is_active)
         if chosen[0].kind != "failed":
             last, asked = self._index.find_last_of(chosen[0], asked)
             if may_wait and not self._spool.ended.has_inputs(last.record_name, asked):
@@ -66,9 +68,10 @@ class EndedRequests:
         except BadInput as error:
             return _refusal(error)
         shown = printable(request.name.strip())
-        if name == request.name.strip():
-            return Answer(f"{shown} is in the inbox again")
-        return Answer(f"{shown} is in the inbox again as {printable(name)}")
+        told = f"{shown} is in the inbox again"
+        if name != request.name.strip():
+            told = f"{shown} is in the inbox again as {printable(name)}"
+        return Answer("; ".join([told, *which]))
 
     def remove(self, request: Request, *, is_active: bool) -> Answer | None:
         """Delete a job and what belongs to it; None: not all records are read yet."""
@@ -76,9 +79,11 @@ class EndedRequests:
         chosen = choose_to_remove(found)
         if not chosen:
             return self._answer_nothing(request, is_active)
+        which = _which(found, chosen, is_active=is_active)
         gone = self._spool.ended.remove_records(_records(chosen), _name_of(request, chosen))
         name = printable(request.name.strip())
-        return Answer(f"{name} is deleted, {len(gone)} files and folders")
+        told = f"{name} is deleted, {len(gone)} files and folders"
+        return Answer("; ".join([told, *which]))
 
     def _answer_nothing(self, request: Request, is_active: bool) -> Answer | None:
         name = printable(request.name.strip())
@@ -94,6 +99,18 @@ def _records(items: Collection[EndedItem]) -> list[str]:
 def _name_of(request: Request, chosen: Sequence[EndedItem]) -> str:
     """Return the folded name of what was chosen by which the request means it."""
     return next(iter(request.keys & chosen[0].keys))
+
+
+def _which(
+    found: Sequence[EndedItem], chosen: Sequence[EndedItem], *, is_active: bool
+) -> tuple[str, ...]:
+    """Return which of several jobs of one name an answer is about, as clauses; none: there is one
+    alone. ``is_active``: whether one of them has not ended."""
+    if not is_active and count_wholes(found) == 1:
+        return ()
+    when = format_time(max(each.ended_at for each in chosen))
+    last = f"of this name it is what ended last, at {when}"
+    return (last, "what has not ended stays as it is") if is_active else (last,)
 
 
 def _refusal(error: BadInput) -> Answer:

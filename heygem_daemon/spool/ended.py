@@ -10,6 +10,12 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.finished import delete_member, find_published_member
 from heygem_daemon.spool.batch.shared_files import SharedMedia
+from heygem_daemon.spool.ended_item import (
+    EndedItem,
+    choose_to_remove,
+    choose_to_retry,
+    describe_ended,
+)
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.finished import (
     delete_finished,
@@ -22,29 +28,28 @@ from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.kept_chunks import remove_kept_chunks
 from heygem_daemon.spool.layout import SpoolLayout, job_from_journal, save_journal
 from heygem_daemon.spool.names import SIDECAR_SUFFIX, fold, printable, split_extension
-from heygem_daemon.spool.record_store import job_records
+from heygem_daemon.spool.record_store import batch_records, job_records, record_path
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
 from heygem_daemon.spool.recovery import Place, return_to_inbox
 from heygem_daemon.system import paths
 from heygem_daemon.system.folder_rights import CLOSED_MODE
 
 
-def find_to_retry(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyRecord]:
-    """Return the failed job ``name``, the failed members of batch ``name`` or the one failed member
-    ``batch/member``, or else the published job ``name``, or the batch ``name`` or that of the
-    published member ``batch/member``. Raises BadInput if there is none."""
-    if found := _failed_of_name(layout, name):
-        return [*found]
-    published = _published_of_name(layout, name)
-    if published:
-        return [_last_of(layout, published[-1])]
-    if (batch := batches.find_ended(name)) is not None:
-        return [batch]
-    raise _unknown(name)
+def find_to_retry(layout: SpoolLayout, name: str) -> list[AnyRecord]:
+    """Return what ended last of the jobs and batches ``name``: a job, all failed members of a batch
+    or the one failed member ``batch/member``, or if none has failed, the batch. Raises BadInput if
+    there is none."""
+    items, records = _of_name(layout, name)
+    chosen = [records[each.record_name] for each in choose_to_retry(items)]
+    if not chosen:
+        raise _unknown(name)
+    first = chosen[0]
+    return [_last_of(layout, first)] if first.kind == "published" else chosen
 
 
-def _last_of(layout: SpoolLayout, record: JobRecord) -> JobRecord:
+def _last_of(layout: SpoolLayout, record: AnyRecord) -> AnyRecord:
     """Return the last job that was made from the files of ``record``, whose inputs it has."""
+    assert isinstance(record, JobRecord)
     inputs, owner = input_identities(record), record.journal.owner
     if not inputs or has_media(layout, record):
         return record
@@ -53,19 +58,15 @@ def _last_of(layout: SpoolLayout, record: JobRecord) -> JobRecord:
     return max(same, key=lambda each: each.id, default=record)
 
 
-def find_to_remove(layout: SpoolLayout, batches: Batches, name: str) -> list[AnyRecord]:
-    """Return the published job of that name, or the batch with its failed members, or the batch of
-    the published member ``batch/member``, or else what failed of that name. Raises BadInput if
-    there is none."""
-    published = _published_of_name(layout, name)
-    if published:
-        return [published[-1]]
-    found = _failed_of_name(layout, name)
-    if (batch := batches.find_ended(name)) is not None:
-        return [batch, *(each for each in found if each.journal.member is not None)]
-    if not found:
+def find_to_remove(layout: SpoolLayout, name: str) -> list[AnyRecord]:
+    """Return what ended last of the jobs and batches ``name``: a job, the batch with its failed
+    members, or the batch of the published member ``batch/member``. Raises BadInput if there is
+    none."""
+    items, records = _of_name(layout, name)
+    chosen = [records[each.record_name] for each in choose_to_remove(items)]
+    if not chosen:
         raise _unknown(name)
-    return [*found]
+    return chosen
 
 
 def retry_ended(
@@ -146,24 +147,15 @@ def _returned(journal: Journal, options: Path | None) -> Journal:
     return journal.model_copy(update=changes)
 
 
-def _published_of_name(layout: SpoolLayout, name: str) -> list[JobRecord]:
-    """Return the published jobs of that name, in any case, as requests in the share find them."""
-    records = job_records(layout, "published")
-    return [each for each in records if fold(each.title) == fold(name)]
-
-
-def _failed_of_name(layout: SpoolLayout, name: str) -> list[JobRecord]:
-    """Return the failed job ``name``, the failed members of batch ``name``, or the one failed
-    member ``batch/member``. Of several jobs of that name, whose folders somebody has moved, it is
-    the last one."""
-    wanted = fold(name)
-    found = [
-        each
-        for each in job_records(layout, "failed")
-        if wanted == fold(each.title)
-        or (each.journal.member and wanted == fold("/".join(each.location[1:-1])))
-    ]
-    return found if found and found[-1].journal.member else found[-1:]
+def _of_name(layout: SpoolLayout, name: str) -> tuple[list[EndedItem], dict[str, AnyRecord]]:
+    """Return what has ended under that name, in any case, as requests in the share find it, in the
+    order of the claims; and its records, by their names."""
+    found: list[AnyRecord] = [*job_records(layout, "published"), *job_records(layout, "failed")]
+    found += batch_records(layout)
+    found.sort(key=lambda each: each.id)
+    records = {record_path(layout, each).name: each for each in found}
+    items = (describe_ended(*each) for each in records.items())
+    return [each for each in items if fold(name) in each.keys], records
 
 
 def _check_inputs(layout: SpoolLayout, record: JobRecord, shared: SharedMedia) -> None:

@@ -37,8 +37,8 @@ class EndedJobs:
         self._place = place
 
     def retry(self, name: str, options: Path | None = None) -> str:
-        """Move the inputs of failed/<name>, or else of done/<name>, back to their inbox. Return
-        their name there.
+        """Move the inputs of what ended last under ``name`` back to their inbox, from failed/ or
+        done/. Return their name there.
 
         ``name`` may be a batch's, for all of its failed members, or if there is none, for all that
         were published; or ``batch/member``. Both are returned as a folder. ``options``: a file that
@@ -46,7 +46,7 @@ class EndedJobs:
         if there is no such job.
         """
         with self._guard():
-            found = find_to_retry(self._layout, self._batches, name)
+            found = find_to_retry(self._layout, name)
             if isinstance(batch := found[-1], BatchRecord):
                 last, name = find_last_made(self._layout, batch, name)
                 return self._retry([last], name, options)
@@ -73,13 +73,13 @@ class EndedJobs:
             return isinstance(record, JobRecord) and has_media(self._layout, record)
 
     def remove(self, name: str) -> list[Path]:
-        """Delete the published job or batch ``name`` (result, report, strip, inputs), or if there
-        is none, the failed one. Return the deleted paths.
+        """Delete what ended last under ``name``: a job or a batch, with result, report, strip and
+        inputs. Return the deleted paths.
 
         ``batch/member`` names one member of a batch. Raises BadInput if nothing has that name.
         """
         with self._guard():
-            found = find_to_remove(self._layout, self._batches, name)
+            found = find_to_remove(self._layout, name)
             return remove_ended(self._layout, self._files, found, name)
 
     def remove_records(self, names: Iterable[str], asked: str) -> list[Path]:

@@ -6,48 +6,16 @@ keep the daemon.
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from typing import TypeVar
 
-from heygem_daemon.spool.batch.last_made import last_made, media_identities
-from heygem_daemon.spool.finished import input_identities
+from heygem_daemon.spool.batch.last_made import last_made
+from heygem_daemon.spool.ended_item import EndedItem, describe_ended, file_identity
 from heygem_daemon.spool.layout import SpoolLayout
-from heygem_daemon.spool.names import fold
 from heygem_daemon.spool.record_store import load_record, names_of_records
-from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordKind
-from heygem_daemon.spool.requests import MAX_REQUEST_BYTES, Request
+from heygem_daemon.spool.requests import Request
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class EndedItem:
-    """A job or a batch that has ended, as far as requests need to know it."""
-
-    record_name: str
-    """Name of its record in .state/finished/."""
-
-    kind: RecordKind
-    folder: str
-    """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
-
-    owner: int | None
-    """User id of who dropped it; None: an earlier version claimed it."""
-
-    keys: frozenset[str]
-    """Its folded names as commands use them; for a failed member of a batch that of the batch too,
-    and for a batch those of its published members."""
-
-    is_member: bool = False
-    """Whether it is a failed member of a batch."""
-
-    inputs: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    """What distinguishes its sound and its video, which a retry moves and does not change, by its
-    key; of a batch those of each published member, of a failed member none."""
-
-    short: frozenset[int] = frozenset()
-    """What distinguishes those of its files that could be requests by their length."""
 
 
 class FinishedIndex:
@@ -65,7 +33,7 @@ class FinishedIndex:
     def has_file(self, status: os.stat_result) -> bool:
         """Return whether a short file with this lstat is one of an item that has ended, wherever
         somebody has moved it."""
-        return _identity(status.st_ino, status.st_size, status.st_mtime_ns) in self._short
+        return file_identity(status.st_ino, status.st_size, status.st_mtime_ns) in self._short
 
     def update(self, limit: int) -> bool:
         """Read at most ``limit`` new records, the newest first. Return whether all are read."""
@@ -76,7 +44,7 @@ class FinishedIndex:
         for name in new[:limit]:
             # The record of a job whose last move is under way counts as soon as that is made.
             if (record := load_record(self._layout, name)) is not None:
-                self._add(name, _describe(name, record))
+                self._add(name, describe_ended(name, record))
         return len(new) <= limit
 
     def find(self, request: Request, trusted: Collection[int]) -> list[EndedItem]:
@@ -131,61 +99,3 @@ def _discard(names: dict[T, set[str]], key: T, name: str) -> None:
     names[key].discard(name)
     if not names[key]:
         del names[key]
-
-
-def _describe(name: str, record: AnyRecord) -> EndedItem:
-    keys = {fold(record.title)}
-    is_member = isinstance(record, JobRecord) and record.journal.member is not None
-    if is_member:
-        keys.add(fold("/".join(record.location[1:-1])))
-    if isinstance(record, BatchRecord):
-        ended = (each for each in record.journal.ended if each.outcome == "published")
-        keys |= {fold(f"{record.title}/{each.name}") for each in ended}
-    journal = record.journal
-    if isinstance(record, BatchRecord):
-        inputs = media_identities(record)
-    else:
-        own = input_identities(record)
-        inputs = {fold(record.title): own} if own else {}
-    found = (file for file in record.files if file.size <= MAX_REQUEST_BYTES)
-    return EndedItem(
-        name,
-        record.kind,
-        journal.folder,
-        journal.owner,
-        frozenset(keys),
-        is_member,
-        inputs,
-        frozenset(_identity(file.inode, file.size, file.mtime_ns) for file in found),
-    )
-
-
-def _identity(inode: int, size: int, mtime_ns: int) -> int:
-    return hash((inode, size, mtime_ns))
-
-
-def choose_to_retry(found: Sequence[EndedItem]) -> list[EndedItem]:
-    """Return what a retry takes back of the items of a name, the oldest first: the last failed job,
-    all failed members of a batch, or else the last published job, or the last batch."""
-    if failed := _of_kind(found, "failed"):
-        return _last_failed(failed)
-    return _of_kind(found, "published")[-1:] or _of_kind(found, "batch")[-1:]
-
-
-def choose_to_remove(found: Sequence[EndedItem]) -> list[EndedItem]:
-    """Return what is deleted of the items of a name: the last published job, the last batch with
-    its failed members, or else what failed, the oldest first."""
-    failed = _of_kind(found, "failed")
-    if published := _of_kind(found, "published")[-1:]:
-        return published
-    if batch := _of_kind(found, "batch")[-1:]:
-        return [*batch, *(each for each in failed if each.is_member)]
-    return _last_failed(failed)
-
-
-def _of_kind(found: Sequence[EndedItem], kind: RecordKind) -> list[EndedItem]:
-    return [each for each in found if each.kind == kind]
-
-
-def _last_failed(failed: list[EndedItem]) -> list[EndedItem]:
-    return failed if failed and failed[-1].is_member else failed[-1:]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Render
 from heygem_daemon.service.loop import Service
 from heygem_daemon.spool.names import natural_key
@@ -115,6 +116,61 @@ def test_a_retry_can_change_the_options(
     assert (options.face, options.crf) == ("right", harness.settings.crf)
     assert (harness.spool.failed / "bad" / "bad.toml").read_text() == new
     assert list(harness.spool.inbox.iterdir()) == []
+
+
+def drop_all(harness: ServiceHarness, service: Service, content: str) -> None:
+    """Drop another pair ``talk``; of a sound ``content`` that is bad the engine refuses it."""
+    for end in ("wav", "mp4"):
+        (harness.spool.inbox / f"talk.{end}").write_text(f"{content} {end}")
+    harness.run_rounds(service, 12.0)
+
+
+def test_a_request_means_what_ended_last_of_its_name(
+    harness: ServiceHarness, service: Service
+) -> None:
+    """It was the failed job for a retry and the published one for a removal, however old."""
+    drop_all(harness, service, "bad")
+    drop_all(harness, service, "good")
+    assert (harness.failed(), harness.outbox()) == (["talk"], ["talk.json", "talk.mp4", "talk.png"])
+    told = ask(harness, service, "talk.retry", 'face = "left"\n')
+    assert told.startswith("talk is in the inbox again; of this name it is what ended last, at ")
+    assert (harness.spool.done / "talk (2)" / "talk.wav").read_text() == "good wav"
+    assert "talk (2).mp4" in harness.outbox()
+    drop_all(harness, service, "bad again")
+    assert harness.failed() == ["talk", "talk (2)"]
+    assert ask(harness, service, "talk (2).remove").startswith("talk (2) is deleted")
+    assert (harness.failed(), len(harness.outbox())) == (["talk"], 6)
+
+
+def test_the_command_without_a_daemon_means_what_ended_last(
+    harness: ServiceHarness, service: Service
+) -> None:
+    drop_all(harness, service, "bad")
+    drop_all(harness, service, "good")
+    harness.spool.ended.retry("talk")
+    assert b"good" in (harness.spool.inbox / "talk.wav").read_bytes()
+    harness.run_rounds(service, 12.0)
+    harness.spool.remove("talk")
+    assert harness.failed() == ["talk"]
+    harness.spool.remove("talk")
+    assert (harness.failed(), harness.outbox()) == (
+        [],
+        ["talk (2).json", "talk (2).mp4", "talk (2).png"],
+    )
+
+
+@pytest.mark.parametrize("verb", ["retry", "remove"])
+def test_of_a_waiting_and_an_ended_job_the_answer_says_which_it_is_about(
+    harness: ServiceHarness, service: Service, verb: str
+) -> None:
+    drop_all(harness, service, "bad")
+    harness.executor.answer = lambda _render: []
+    drop_all(harness, service, "good")
+    told = ask(harness, service, f"talk.{verb}")
+    assert "; of this name it is what ended last, at " in told
+    assert told.endswith("; what has not ended stays as it is")
+    assert translator("zh")(told).endswith("；该名称下未结束的任务保持不变")
+    assert harness.processing() == (2 if verb == "retry" else 1)
 
 
 def test_options_that_are_wrong_are_explained(harness: ServiceHarness, service: Service) -> None:

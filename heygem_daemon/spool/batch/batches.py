@@ -8,7 +8,6 @@ from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.spool import publish
 from heygem_daemon.spool.batch import claim, close, members
 from heygem_daemon.spool.batch.close import PackedFile
-from heygem_daemon.spool.batch.finished import find_published_member
 from heygem_daemon.spool.batch.journal import (
     COMMON_SIDECAR,
     Batch,
@@ -31,8 +30,7 @@ from heygem_daemon.spool.layout import (
     names_in,
     save_journal,
 )
-from heygem_daemon.spool.names import fold
-from heygem_daemon.spool.record_store import batch_records, latest_batches
+from heygem_daemon.spool.record_store import latest_batches
 from heygem_daemon.spool.records import BatchRecord, JobRecord
 from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
@@ -287,22 +285,6 @@ class Batches:
                     layout = self._place(batch.journal.folder)
                     return return_batch(layout, self._files, batch)
         return None
-
-    def find_ended(self, name: str) -> BatchRecord | None:
-        """Return the record of the last finished batch of that name, or of the one with the
-        published member ``batch/member``; None if there is neither."""
-        batch_name, _, member = name.rpartition("/")
-        with self._guard():
-            if (record := self._find(name)) is not None:
-                return record
-            record = self._find(batch_name)
-            return record if record is not None and find_published_member(record, member) else None
-
-    def _find(self, name: str) -> BatchRecord | None:
-        """Return the last finished batch of that name; None if there is none."""
-        records = batch_records(self._layout)
-        found = [record for record in records if fold(record.title) == fold(name)]
-        return found[-1] if found else None
 
     def _prepare_batch(self, batch: Batch) -> Batch:
         claim.arrange_media(self._files, batch)

@@ -14,6 +14,7 @@ import pytest
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.record_store import batch_records
 from heygem_daemon.spool.records import BatchRecord
 from heygem_daemon.spool.spool import Spool
 from tests.spool.conftest import Disk, Killed
@@ -234,9 +235,7 @@ def make_one_again_with_options(spool: Spool, fill: Fill, work: Work) -> str:
 
 
 def record_of(spool: Spool) -> BatchRecord:
-    record = spool.batches.find_ended("show (2)")
-    assert record is not None
-    return record
+    return next(each for each in batch_records(spool) if each.title == "show (2)")
 
 
 STRANGER = 70_004
