@@ -1,8 +1,9 @@
 """What became of the last requests: for the status, and for the log. No I/O but the log."""
 
-from collections import Counter
-from collections.abc import Hashable
+from collections import deque
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from heygem_daemon.events.requests import RequestAnswered
 from heygem_daemon.report.request_status import RequestStatus
@@ -12,31 +13,32 @@ from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.request_log import RequestLog
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import user_name
-from heygem_daemon.spool.requests import Request
+from heygem_daemon.spool.requests import Request, in_turns
 
 SHOWN_SECONDS = 600.0
 """How long the status shows an answer."""
 
-MAX_OF_OWNER = 10
-"""How many answers of one owner the status shows: a flood hides nobody else's."""
+MAX_SHOWN = 50
+"""How many requests the status lists, and how many answers of one line are kept."""
 
-MAX_ANSWERS = 50
+MAX_LOGGED = 10
+"""How many of the last refusals of one line are logged."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
     status: RequestStatus
-    owner: Hashable
     is_refusal: bool
     given_at: float
     """Monotonic seconds."""
 
 
 class Answers:
-    """The last answers, a limited number of each owner."""
+    """The last answers of each line: of those who dropped their requests in one hot folder, or of
+    one owner elsewhere. No line's answers push out those of another."""
 
     def __init__(self) -> None:
-        self._given: list[_Given] = []
+        self._given: dict[Hashable, deque[_Given]] = {}
         """The newest first."""
         self._log = NoticeLog()
         self.log = RequestLog()
@@ -51,7 +53,8 @@ class Answers:
             text=answer.text,
             at=wall,
         )
-        self._given.insert(0, _Given(status, request.owner, answer.is_refusal, now))
+        line = self._given.setdefault(request.line, deque(maxlen=MAX_SHOWN))
+        line.appendleft(_Given(status, answer.is_refusal, now))
         self.forget_old(now)
         if not answer.is_refusal:
             by = user_name(request.owner)
@@ -59,17 +62,33 @@ class Answers:
 
     def forget_old(self, now: float) -> None:
         """Forget what has been shown long enough, and log the new refusals."""
-        count: Counter[Hashable] = Counter()
-        kept = []
-        for each in self._given:
-            count[each.owner] += 1
-            if now - each.given_at < SHOWN_SECONDS and count[each.owner] <= MAX_OF_OWNER:
-                kept.append(each)
-        self._given = kept[:MAX_ANSWERS]
-        refusals = [each for each in self._given if each.is_refusal]
-        self._log.log((InboxNotice(r.status.name, r.status.text, True) for r in refusals), now)
+        for line, given in list(self._given.items()):
+            while given and now - given[-1].given_at >= SHOWN_SECONDS:
+                given.pop()
+            if not given:
+                del self._given[line]
+        refusals = chain.from_iterable(map(_refusals, self._given.values()))
+        self._log.log((InboxNotice(r.name, r.text, True) for r in refusals), now)
 
-    @property
-    def shown(self) -> tuple[RequestStatus, ...]:
-        """The answers for the status, the newest first."""
-        return tuple(each.status for each in self._given)
+    def shown(self, waiting: Iterable[tuple[Hashable, RequestStatus]]) -> tuple[RequestStatus, ...]:
+        """Return what the status lists, of each line in turn the newest: what waits, and then the
+        answers. ``waiting``: the requests that wait, each with its line."""
+        entries = [_Entry(line, status, is_open=True) for line, status in waiting]
+        for line, given in self._given.items():
+            entries += [_Entry(line, each.status) for each in given]
+        entries.sort(key=lambda each: -each.status.at)
+        chosen = in_turns(entries, lambda each: each.line, MAX_SHOWN)
+        chosen.sort(key=lambda each: (not each.is_open, -each.status.at))
+        return tuple(each.status for each in chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    line: Hashable
+    status: RequestStatus
+    is_open: bool = False
+
+
+def _refusals(given: Iterable[_Given]) -> Iterator[RequestStatus]:
+    """Yield the refusals among the last answers of a line."""
+    return (each.status for each in islice(given, MAX_LOGGED) if each.is_refusal)

@@ -1,7 +1,8 @@
-"""Which requests there are: in the inbox and from commands, a limited number of each owner."""
+"""Which requests there are: in the inbox and from commands, a limited number of each owner, or of
+each hot folder."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from heygem_daemon.config.sidecar import SidecarAnswer
@@ -19,7 +20,8 @@ MAX_EXAMINED = 1000
 """How many files with the name of a request one look examines; the next one goes on there."""
 
 MAX_REQUESTS = 200
-"""How many requests are considered at once, of each owner in turn; the others wait."""
+"""How many requests are considered at once, of each owner or hot folder in turn; the others
+wait."""
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ class OpenRequests:
         for the plain one. Raises OSError."""
         dropped = [each for item in snapshots.items() for each in self._find_dropped(*item)]
         dropped.sort(key=_order)
-        chosen = in_turns(dropped, lambda each: each.request.owner, MAX_REQUESTS)
+        chosen = in_turns(dropped, lambda each: each.request.line, MAX_REQUESTS)
         commands = find_command_requests(self._layout)[:MAX_REQUESTS]
         self._open = {
             each.key: self._open.get(each.key) or OpenRequest(each, now)
@@ -90,17 +92,18 @@ class OpenRequests:
         self._open.pop(asked.found.key, None)
 
     @property
-    def statuses(self) -> Iterator[RequestStatus]:
-        """What the requests wait for that wait."""
+    def waiting(self) -> Iterator[tuple[Hashable, RequestStatus]]:
+        """What the requests wait for that wait, each with the line of its request."""
         for each in self:
             if each.waits_for:
                 request = each.found.request
-                yield RequestStatus(
+                status = RequestStatus(
                     name=request.shown,
                     folder=printable(request.folder or ""),
                     text=each.waits_for,
                     at=request.asked_ns / 1e9,
                 )
+                yield request.line, status
 
     def _find_dropped(self, folder: str, snapshot: FolderSnapshot) -> list[RequestFile]:
         names = [name for name in snapshot.unsupported_files if is_request(name)]

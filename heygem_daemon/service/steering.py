@@ -7,7 +7,6 @@ crash. Then it is deleted, and the status says what became of it.
 import contextlib
 import math
 from collections.abc import Collection, Iterator, Sequence
-from itertools import chain, islice
 from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
@@ -41,9 +40,6 @@ from heygem_daemon.system import paths
 ANSWER_SECONDS = 30.0
 """A command that has asked for something gets an answer after so long: if it is not done yet, the
 answer says what it waits for."""
-
-MAX_SHOWN = 50
-"""How many requests the status lists."""
 
 
 class Steering:
@@ -118,7 +114,7 @@ class Steering:
     @property
     def statuses(self) -> tuple[RequestStatus, ...]:
         """What the requests wait for that wait, and what became of the last ones."""
-        return tuple(islice(chain(self._requests.statuses, self._answers.shown), MAX_SHOWN))
+        return self._answers.shown(self._requests.waiting)
 
     def _take_late_sidecars(self, asked: Collection[str]) -> None:
         """Give the sidecars that came after the claim to their jobs. ``asked``: the names of jobs

@@ -57,6 +57,11 @@ class Request:
         return is_file_of_user and self.size > MAX_EMPTY_BYTES
 
     @property
+    def line(self) -> Hashable:
+        """Whose it is where requests take turns: its hot folder's, or else its owner's."""
+        return self.folder or self.owner
+
+    @property
     def full_name(self) -> str:
         """Its name, with that of its hot folder and a slash before it."""
         return full_name(self.folder or "", self.name)

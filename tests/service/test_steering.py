@@ -550,7 +550,7 @@ class TestMistakesInSidecars:
         (harness.spool.inbox / "c.toml").write_text('face = "left"\n')
         harness.run_rounds(service, 10.0)
         queued = next(each for each in harness.status().jobs if each.name == "c")
-        assert queued.reason == "1 job goes first"
+        assert queued.reason == "waits for its turn"
         ask(harness, "b.cancel", "a.cancel")
         harness.run_rounds(service, 2.0)
         end_running(harness)

@@ -1,0 +1,65 @@
+"""What became of requests is listed fairly: nobody's answers push out those of another."""
+
+import pytest
+
+from heygem_daemon.report.request_status import RequestStatus
+from heygem_daemon.service.answers import MAX_SHOWN, SHOWN_SECONDS, Answers
+from heygem_daemon.service.decisions import Answer
+from heygem_daemon.spool.requests import Request
+
+ANNA, MALLORY, SHARED = 70_002, 70_003, 70_004
+
+
+def request(name: str, owner: int, folder: str = "") -> Request:
+    return Request("cancel", name, f"{name}.cancel", owner, asked_ns=0, folder=folder)
+
+
+def names(answers: Answers, *waiting: tuple[int, RequestStatus]) -> list[str]:
+    return [each.name for each in answers.shown(waiting)]
+
+
+def test_a_crowd_of_owners_and_floods_push_out_nobodys_answer() -> None:
+    answers = Answers()
+    answers.give(request("mine", ANNA), Answer("done"), 0.0, 0.0)
+    for number in range(600):
+        owner = MALLORY + number % 12
+        answers.give(request(f"flood{number}", owner), Answer("no", is_refusal=True), 1.0, 1.0)
+    assert "mine.cancel" in names(answers)
+    assert len(names(answers)) == MAX_SHOWN
+
+
+def test_folders_whose_files_have_one_owner_are_kept_apart() -> None:
+    """Samba's ``force user`` makes one owner of all people."""
+    answers = Answers()
+    answers.give(request("mine", SHARED, "anna"), Answer("done"), 0.0, 0.0)
+    for number in range(100):
+        answers.give(request(f"flood{number}", SHARED, "bob"), Answer("done"), 1.0, 1.0)
+    assert "mine.cancel" in names(answers)
+
+
+def test_requests_that_wait_push_out_nobodys_answer() -> None:
+    answers = Answers()
+    answers.give(request("mine", ANNA), Answer("done"), 0.0, 0.0)
+    waiting = [
+        (MALLORY, RequestStatus(name=f"wait{number}", text="waits", at=5.0))
+        for number in range(200)
+    ]
+    listed = names(answers, *waiting)
+    assert (len(listed), listed[-1]) == (MAX_SHOWN, "mine.cancel")
+
+
+def test_a_person_sees_the_last_fifty_answers_the_newest_first() -> None:
+    answers = Answers()
+    for number in range(60):
+        answers.give(request(f"a{number}", ANNA), Answer("done"), number, number)
+    assert names(answers) == [f"a{number}.cancel" for number in range(59, 9, -1)]
+    answers.forget_old(SHOWN_SECONDS + 58.5)
+    assert names(answers) == ["a59.cancel"]
+
+
+@pytest.mark.parametrize("folder", ["", "anna"])
+def test_nothing_is_kept_for_ever(folder: str) -> None:
+    answers = Answers()
+    answers.give(request("a", ANNA, folder), Answer("done"), 0.0, 0.0)
+    answers.forget_old(SHOWN_SECONDS)
+    assert answers.shown(()) == ()
