@@ -104,6 +104,7 @@ MODULES = (
     "service/owner_notices.py",
     "service/reload.py",
     "service/rest.py",
+    "service/retry_options.py",
     "service/run_summary.py",
     "service/sidecar_mistakes.py",
     "service/signing.py",

@@ -13,6 +13,9 @@ NOT_EMPTY = "it is no request, since it is not empty; make a new empty file of t
 MOVED = "it is no request, since it is a file of a job that has ended; make a new file of that name"
 """What is said of a retry whose file was moved: whoever may write there may have done so."""
 
+DISK_AWAITED = "it waits until the service can use its disk or share again"
+"""What a request waits for that could not be carried out."""
+
 GRACE_SECONDS = 10.0
 """How long a request to hurry waits for its job: a copy of several files may begin with it."""
 
@@ -42,8 +45,11 @@ class Decision:
     """What it waits for, as a sentence without its full stop."""
 
 
-def decide_cancel(request: Request, found: Sequence[Target], *, has_acted: bool) -> Decision:
-    """Return what to cancel. ``has_acted``: whether something was cancelled for it before."""
+def decide_cancel(
+    request: Request, found: Sequence[Target], *, has_acted: bool, has_foreign: bool = False
+) -> Decision:
+    """Return what to cancel. ``has_acted``: whether something was cancelled for it before;
+    ``has_foreign``: whether somebody else's has that name."""
     name = printable(request.name.strip())
     act_on = tuple(each for each in found if each.stage in ("complete", "queued", "running"))
     if not act_on and all(each.stage == "arriving" and each.candidate for each in found):
@@ -61,14 +67,20 @@ def decide_cancel(request: Request, found: Sequence[Target], *, has_acted: bool)
     if found:
         # Half of a copy would go astray.
         return Decision(waits_for=f"{name} is cancelled as soon as its files are complete")
-    return Decision(answer=nothing_to(request))
+    return Decision(answer=nothing_to(request, has_foreign=has_foreign))
 
 
 def decide_hurry(
-    request: Request, found: Sequence[Target], *, has_acted: bool, seconds: float
+    request: Request,
+    found: Sequence[Target],
+    *,
+    has_acted: bool,
+    seconds: float,
+    has_foreign: bool = False,
 ) -> Decision:
     """Return what to hurry. ``has_acted``: whether something was hurried for it before;
-    ``seconds``: how long ago it was first seen."""
+    ``seconds``: how long ago it was first seen; ``has_foreign``: whether somebody else's has that
+    name."""
     name = printable(request.name.strip())
     queued = tuple(each for each in found if each.stage == "queued")
     if queued:
@@ -79,10 +91,12 @@ def decide_hurry(
         return Decision(complete, waits_for=f"{name} goes first among the files of its owner")
     if has_acted:
         return Decision(answer=Answer(f"{name} went first among the jobs of its owner"))
-    return _wait_to_hurry(request, found, seconds)
+    return _wait_to_hurry(request, found, seconds, has_foreign=has_foreign)
 
 
-def _wait_to_hurry(request: Request, found: Sequence[Target], seconds: float) -> Decision:
+def _wait_to_hurry(
+    request: Request, found: Sequence[Target], seconds: float, *, has_foreign: bool
+) -> Decision:
     name = printable(request.name.strip())
     if any(each.stage in ("running", "ending") for each in found):
         return Decision(answer=Answer(f"{name} is being rendered already", is_refusal=True))
@@ -92,14 +106,21 @@ def _wait_to_hurry(request: Request, found: Sequence[Target], seconds: float) ->
         return Decision(waits_for=f"{name} goes first as soon as its files are complete")
     if seconds < GRACE_SECONDS:
         return Decision(waits_for=f"{name} is not there yet")
-    return Decision(answer=nothing_to(request))
+    return Decision(answer=nothing_to(request, has_foreign=has_foreign))
 
 
-def nothing_to(request: Request) -> Answer:
-    """Return the answer where there is nothing that the request may act on. To people of the share
-    it is the same whether there is a job of somebody else or none; a command may act on all."""
+def nothing_to(request: Request, *, has_foreign: bool = False) -> Answer:
+    """Return the answer where there is nothing that the request may act on. ``has_foreign``:
+    whether somebody else's has that name; who that is, is not said. A command may act on all."""
     name = printable(request.name.strip())
-    if request.folder is None:
+    if has_foreign:
+        text = {
+            "cancel": f"{name} was dropped by somebody else, who alone can cancel it",
+            "hurry": f"{name} was dropped by somebody else, who alone can hurry it",
+            "retry": f"{name} was dropped by somebody else, who alone can retry it",
+            "remove": f"{name} was dropped by somebody else, who alone can remove it",
+        }[request.verb]
+    elif request.folder is None:
         text = {
             "cancel": f"no job {name} waits or is rendered",
             "hurry": f"no job {name} waits",

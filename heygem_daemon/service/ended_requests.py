@@ -45,18 +45,25 @@ class EndedRequests:
         return self._index.has_file(paths.lstat(file))
 
     def retry(
-        self, request: Request, options: Path | None, *, is_active: bool, may_wait: bool
+        self,
+        request: Request,
+        options: Path | None,
+        *,
+        is_active: bool,
+        has_foreign: bool,
+        may_wait: bool,
     ) -> Answer | None:
         """Put a job's files back into its inbox; None: not all records are read yet, or another
         job is made from the files now.
 
         ``options``: the file that becomes its sidecar; None: it keeps its own. ``is_active``:
-        whether a job of that name has not ended. ``may_wait``: whether the files may come back.
+        whether a job of that name has not ended; ``has_foreign``: whether somebody else's has not.
+        ``may_wait``: whether the files may come back.
         """
         found = self._index.find(request, self._trusted)
         chosen = choose_to_retry(found)
         if not chosen:
-            return self._answer_nothing(request, is_active)
+            return self._answer_nothing(request, is_active, has_foreign)
         asked, which = _name_of(request, chosen), _which(found, chosen, is_active=is_active)
         if chosen[0].kind != "failed":
             last, asked = self._index.find_last_of(chosen[0], asked)
@@ -73,23 +80,29 @@ class EndedRequests:
             told = f"{shown} is in the inbox again as {printable(name)}"
         return Answer("; ".join([told, *which]))
 
-    def remove(self, request: Request, *, is_active: bool) -> Answer | None:
-        """Delete a job and what belongs to it; None: not all records are read yet."""
+    def remove(self, request: Request, *, is_active: bool, has_foreign: bool) -> Answer | None:
+        """Delete a job and what belongs to it; None: not all records are read yet. The rest as for
+        ``retry``."""
         found = self._index.find(request, self._trusted)
         chosen = choose_to_remove(found)
         if not chosen:
-            return self._answer_nothing(request, is_active)
+            return self._answer_nothing(request, is_active, has_foreign)
         which = _which(found, chosen, is_active=is_active)
         gone = self._spool.ended.remove_records(_records(chosen), _name_of(request, chosen))
         name = printable(request.name.strip())
         told = f"{name} is deleted, {len(gone)} files and folders"
         return Answer("; ".join([told, *which]))
 
-    def _answer_nothing(self, request: Request, is_active: bool) -> Answer | None:
+    def _answer_nothing(
+        self, request: Request, is_active: bool, has_foreign: bool
+    ) -> Answer | None:
         name = printable(request.name.strip())
         if is_active:
             return Answer(f"{name} has not ended: cancel it first", is_refusal=True)
-        return nothing_to(request) if self.is_complete else None
+        if not self.is_complete:
+            return None
+        is_foreign = has_foreign or self._index.has_foreign(request, self._trusted)
+        return nothing_to(request, has_foreign=is_foreign)
 
 
 def _records(items: Collection[EndedItem]) -> list[str]:

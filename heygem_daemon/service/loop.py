@@ -249,7 +249,11 @@ class Service:
 
     def _steer(self) -> None:
         if self._steering is not None:
-            self._steering.run(self._settings)
+            try:
+                self._steering.run(self._settings)
+            finally:
+                if self._steering.take_bug():
+                    self._steps.require_recovery()
 
     def _purge(self) -> None:
         self._sweeper.run_slice(self._dispatcher.attempts.oldest_start)

@@ -34,7 +34,7 @@ class OpenRequest:
     """Monotonic time at which it was first seen as it is."""
 
     has_acted: bool = False
-    """Whether something was cancelled or hurried for it."""
+    """Whether something was cancelled or hurried for it, or a retry was begun."""
 
     retried_at: float | None = None
     """Monotonic time at which an older request to try the same job again was last open; None: there

@@ -7,7 +7,6 @@ crash. Then it is deleted, and the status says what became of it.
 import contextlib
 import math
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
@@ -16,7 +15,13 @@ from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
-from heygem_daemon.service.decisions import MOVED, NOT_EMPTY, Answer, decide_cancel, decide_hurry
+from heygem_daemon.service.decisions import (
+    DISK_AWAITED,
+    NOT_EMPTY,
+    Answer,
+    decide_cancel,
+    decide_hurry,
+)
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
 from heygem_daemon.service.hurries import Hurries
@@ -24,6 +29,7 @@ from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.late_sidecars import find_late_sidecars
 from heygem_daemon.service.look_budget import LookBudget
 from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
+from heygem_daemon.service.retry_options import RetryOptions
 from heygem_daemon.service.running_jobs import job_logger
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.sidecar_cache import ReadSidecar
@@ -32,10 +38,14 @@ from heygem_daemon.spool.command_requests import CommandAnswer, answer_command, 
 from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import user_name
-from heygem_daemon.spool.request_files import RequestFile, clear_request
-from heygem_daemon.spool.requests import Request, full_name
+from heygem_daemon.spool.request_files import clear_request
+from heygem_daemon.spool.requests import full_name
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
+from heygem_daemon.system.os_errors import describe_cause
+
+RECOVERY_SECONDS = 600.0
+"""How long a retry that was interrupted waits until what it had moved is in the inbox."""
 
 ANSWER_SECONDS = 30.0
 """A command that has asked for something gets an answer after so long: if it is not done yet, the
@@ -63,13 +73,14 @@ class Steering:
         self._clock = clock
         self._faults = faults
         self._answers = answers
-        self._read_sidecar = read_sidecar
         self._trusted = deciders()
         self._requests = OpenRequests(spool)
         self._ended = EndedRequests(spool, self._trusted)
+        self._options = RetryOptions(claims, self._ended, read_sidecar)
         self._budget = LookBudget(clock)
         self._first: object = None
         """The key of the request with which the next look begins; None: with any."""
+        self._has_bug = False
         self._hurried: dict[str, int] = {}
         """When somebody asked that a file or folder in an inbox goes first, by its title."""
 
@@ -100,8 +111,11 @@ class Steering:
                     self._acknowledge(each, now)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 if is_environment_fault(error):
+                    cause = describe_cause(error, self._spool.root)
+                    each.waits_for = ": ".join(filter(None, (DISK_AWAITED, cause)))
                     faults.append(error)
                     continue
+                self._has_bug = True
                 reason = self._faults.log(f"the request {each.found.request.shown}", error)
                 self._finish(each, Answer(reason.removesuffix("."), is_refusal=True), now)
         # What this look had no time for stays as it was.
@@ -115,6 +129,11 @@ class Steering:
     def statuses(self) -> tuple[RequestStatus, ...]:
         """What the requests wait for that wait, and what became of the last ones."""
         return self._answers.shown(self._requests.waiting)
+
+    def take_bug(self) -> bool:
+        """Return whether something may have left a request half carried out since the last call."""
+        had_bug, self._has_bug = self._has_bug, False
+        return had_bug
 
     def _take_late_sidecars(self, asked: Collection[str]) -> None:
         """Give the sidecars that came after the claim to their jobs. ``asked``: the names of jobs
@@ -196,19 +215,23 @@ class Steering:
             asked.waits_for = NOT_EMPTY
             return None
         found, seconds = targets.of(request, self._trusted), now - asked.seen_at
+        has_foreign = targets.has_foreign(request, self._trusted)
         if request.verb in ("retry", "remove"):
-            return self._act_on_ended(asked, found, seconds, settings.settle_seconds)
+            quiet = settings.settle_seconds
+            return self._act_on_ended(asked, found, seconds, quiet, has_foreign=has_foreign)
         if not found and not has_acted and asked.follows_retry(retries, now):
             name = printable(request.name.strip())
             asked.waits_for = f"{name} is tried again first"
             return None
         if request.verb == "cancel":
-            decision = decide_cancel(request, found, has_acted=has_acted)
+            decision = decide_cancel(request, found, has_acted=has_acted, has_foreign=has_foreign)
             self._cancel(asked, decision.act_on, user_name(request.owner), now)
         else:
             # What a command names is there already.
             seconds = math.inf if asked.found.is_command else seconds
-            decision = decide_hurry(request, found, has_acted=has_acted, seconds=seconds)
+            decision = decide_hurry(
+                request, found, has_acted=has_acted, seconds=seconds, has_foreign=has_foreign
+            )
             asked.has_acted = has_acted or bool(decision.act_on)
             by = user_name(request.owner)
             if not hurries.carry_out(decision.act_on, request.asked_ns, by):
@@ -218,10 +241,15 @@ class Steering:
         return decision.answer
 
     def _act_on_ended(
-        self, asked: OpenRequest, found: Sequence[Target], seconds: float, quiet: float
+        self,
+        asked: OpenRequest,
+        found: Sequence[Target],
+        seconds: float,
+        quiet: float,
+        *,
+        has_foreign: bool,
     ) -> Answer | None:
         request = asked.found.request
-        asked.waits_for = ""
         if not self._budget.is_left():
             return None
         name = printable(request.name.strip())
@@ -229,59 +257,33 @@ class Steering:
         if request.verb == "retry" and not asked.found.is_command and seconds < quiet:
             asked.waits_for = f"{name} is tried again in a moment"
             return None
-        if (wrong := self._wrong_options(asked)) is not None:
-            asked.waits_for = wrong or f"{name} is tried again in a moment"
-            return None
-        if doubt := self._doubt_of_options(asked.found):
-            asked.waits_for = doubt
+        if (hindrance := self._options.find_hindrance(asked)) is not None:
+            asked.waits_for = hindrance or f"{name} is tried again in a moment"
             return None
         self._budget.spend()
         is_active = bool(found)
         if request.verb == "retry":
-            options = asked.found.options or self._sidecar_beside(request, found)
+            was_interrupted, asked.has_acted = asked.has_acted, asked.has_acted or not is_active
+            if was_interrupted and is_active:  # It was completed since.
+                return Answer(f"{name} is in the inbox again")
+            options = self._options.find(asked, found)
             may_wait = is_active or seconds < ANSWER_SECONDS
-            answer = self._ended.retry(request, options, is_active=is_active, may_wait=may_wait)
+            answer = self._ended.retry(
+                request, options, is_active=is_active, has_foreign=has_foreign, may_wait=may_wait
+            )
+            if was_interrupted and answer and answer.is_refusal and seconds < RECOVERY_SECONDS:
+                return None
+            asked.has_acted = False
         else:
-            answer = self._ended.remove(request, is_active=is_active)
+            answer = self._ended.remove(request, is_active=is_active, has_foreign=has_foreign)
         is_complete = self._ended.is_complete
-        waits = f"{name} is being rendered already" if is_complete else NOT_READ_YET
+        waits = (
+            f"{name} is tried again as soon as the job that has its files now has ended"
+            if is_complete
+            else NOT_READ_YET
+        )
         asked.waits_for = waits if answer is None else ""
         return answer
-
-    def _doubt_of_options(self, found: RequestFile) -> str:
-        """Return why the options in a file do not count, as far as is known; empty: they do. A file
-        in done/ keeps its owner, and whoever may write there can move it. Raises OSError."""
-        if found.options is None or found.is_command:
-            return ""
-        if not self._ended.is_complete:
-            return NOT_READ_YET
-        return MOVED if self._ended.is_of_ended(found.options) else ""
-
-    def _wrong_options(self, asked: OpenRequest) -> str | None:
-        """Return what is wrong with the options in a retry, which keeps it until its file is
-        corrected; empty: that is not known yet; None: nothing. In the inbox its file would get the
-        name of a sidecar, which nobody wrote."""
-        options = asked.found.options
-        if options is None or asked.found.is_command:
-            return None
-        asked.options = asked.options or self._read_sidecar(options)
-        if asked.options is None:
-            return ""
-        problem = f"{asked.options.refusal} {asked.options.remedy}".strip().removesuffix(".")
-        return problem or None
-
-    def _sidecar_beside(self, request: Request, found: Sequence[Target]) -> Path | None:
-        """Return the sidecar of the request's owner that lies beside it and belongs to no pair;
-        None: there is none."""
-        if any(each.stage in ("arriving", "complete") for each in found):
-            return None
-        if request.folder is None or request.folder not in self._claims.snapshots:
-            return None
-        for entry in self._claims.snapshots[request.folder].sidecars:
-            key = full_name(fold(request.folder), pair_key(entry.path.name))
-            if key in request.keys and entry.owner == request.owner:
-                return entry.path
-        return None
 
     def _cancel(self, asked: OpenRequest, targets: Sequence[Target], by: str, now: float) -> None:
         """Cancel as many of the targets as one look may. What is left, the next look finds."""

@@ -85,11 +85,17 @@ class TargetIndex:
             self._by_key[key].append(target)
 
     def of(self, request: Request, trusted: Collection[int]) -> list[Target]:
-        """Return what ``request`` means and may act on. What it may not act on is as if it were
-        not there."""
+        """Return what ``request`` means and may act on."""
+        return [each for each in self._named(request) if request.may_act_on(each.owner, trusted)]
+
+    def has_foreign(self, request: Request, trusted: Collection[int]) -> bool:
+        """Return whether there is something that ``request`` names and may not act on."""
+        return any(not request.may_act_on(each.owner, trusted) for each in self._named(request))
+
+    def _named(self, request: Request) -> Iterator[Target]:
+        """Yield what has the request's name in the folder in which it lies."""
         found = (each for key in request.keys for each in self._by_key.get(key, ()))
-        here = (each for each in found if request.is_about(each.folder))
-        return [each for each in here if request.may_act_on(each.owner, trusted)]
+        return (each for each in found if request.is_about(each.folder))
 
 
 def find_targets(

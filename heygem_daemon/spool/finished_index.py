@@ -49,13 +49,17 @@ class FinishedIndex:
 
     def find(self, request: Request, trusted: Collection[int]) -> list[EndedItem]:
         """Return what a request means and may act on, the oldest first."""
+        return [each for each in self._named(request) if request.may_act_on(each.owner, trusted)]
+
+    def has_foreign(self, request: Request, trusted: Collection[int]) -> bool:
+        """Return whether something has ended that a request names and may not act on."""
+        return any(not request.may_act_on(each.owner, trusted) for each in self._named(request))
+
+    def _named(self, request: Request) -> list[EndedItem]:
+        """Return what has the request's name in the folder in which it lies, the oldest first."""
         names = {name for key in request.keys for name in self._by_key.get(key, ())}
         items = [item for name in sorted(names) if (item := self._items[name]) is not None]
-        return [
-            each
-            for each in items
-            if request.is_about(each.folder) and request.may_act_on(each.owner, trusted)
-        ]
+        return [each for each in items if request.is_about(each.folder)]
 
     def find_last_of(self, item: EndedItem, asked: str) -> tuple[EndedItem, str]:
         """Return the last job or batch that was made from the files of ``item``, whose inputs it

@@ -75,6 +75,14 @@ def describe_os_error(error: OSError, root: Path | None = None) -> str:
     return f"{meaning} ({system}: {os.fspath(path)!a})"
 
 
+def describe_cause(error: BaseException | None, root: Path) -> str:
+    """Return what the error of the operating system means that made something raise ``error``, for
+    people who need no path; empty: it was none. ``root``: where the disk or share is."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__
+    return "" if error is None else _describe_errno(error.errno, root)
+
+
 def _describe_sandbox(number: int | None, root: Path) -> str | None:
     """Return which setting of the daemon's own unit causes the error; None: none does."""
     if number not in HIDING | READ_ONLY:

@@ -256,7 +256,9 @@ class TestOwners:
         for name in names:
             os.chown(harness.spool.inbox / name, owner, -1)
 
-    def test_a_strangers_request_is_as_one_for_nothing(self, harness: ServiceHarness) -> None:
+    def test_a_strangers_request_does_nothing_and_says_whose_it_is_not(
+        self, harness: ServiceHarness
+    ) -> None:
         for stem in "abc":
             harness.drop(f"{stem}.wav", f"{stem}.mp4")
             self.give(harness, self.ANNA, f"{stem}.wav", f"{stem}.mp4")
@@ -267,8 +269,12 @@ class TestOwners:
         self.give(harness, self.MALLORY, *names)
         harness.run_rounds(service, 4.0)
         assert (harness.failed(), harness.executor.paused) == ([], [])
-        texts = {text.replace(name[0], "?", 1) for name, text in requests(harness).items()}
-        assert len({text.split(" of ")[1] for text in texts}) == 1
+        told = "was dropped by somebody else, who alone can cancel it"
+        assert requests(harness) == {
+            **{f"{name}.cancel": f"{name} {told}" for name in "abc"},
+            "nobody.cancel": "no job nobody of the same owner waits or is rendered",
+        }
+        assert translator("zh")(f"a {told}") == "a 由其他人放入，只有放入者才能取消"
         ask(harness, "b.cancel")
         self.give(harness, self.ANNA, "b.cancel")
         harness.run_rounds(service, 4.0)
@@ -277,6 +283,20 @@ class TestOwners:
         (harness.spool.inbox / "c.cancel").chmod(0o600)
         harness.run_rounds(service, 4.0)
         assert harness.failed() == ["b", "c"]
+
+    def test_a_strangers_request_in_another_folder_learns_nothing(
+        self, harness: ServiceHarness
+    ) -> None:
+        harness.configure(folders={"anna": {}})
+        harness.drop("a.wav", "a.mp4")
+        service = harness.service()
+        harness.run_rounds(service, 8.0)
+        request = harness.spool.inbox / "anna" / "a.cancel"
+        request.touch()
+        os.chown(request, self.MALLORY, -1)
+        harness.run_rounds(service, 4.0)
+        (told,) = requests(harness).values()
+        assert told == "no job a of the same owner waits or is rendered"
 
     def test_a_flood_hides_nobody_elses_request(self, harness: ServiceHarness) -> None:
         harness.drop("z.wav", "z.mp4")

@@ -1,8 +1,9 @@
 """Requests about jobs that have ended: render them again, or delete them."""
 
+import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,15 @@ import pytest
 from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Render
 from heygem_daemon.service.loop import Service
+from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.names import natural_key
 from tests.fakes.executor import FakeExecutor, Messages, refuse, rendered
 from tests.fakes.service import ServiceHarness
 
 ANNA, MALLORY = 70_002, 70_003
+
+Write = Callable[[FileOperations, Path, bytes], None]
+Move = Callable[[FileOperations, Path, Path], None]
 
 
 @pytest.fixture
@@ -293,7 +298,7 @@ def test_only_the_owner_makes_a_batch_again(harness: ServiceHarness, service: Se
     harness.run_rounds(service, 20.0)
     assert len(harness.executor.submitted) == 1
     assert {each.text for each in harness.status().requests} == {
-        "no job launch of the same owner has ended"
+        "launch was dropped by somebody else, who alone can retry it"
     }
     (harness.spool.inbox / "launch.retry").touch()
     os.chown(harness.spool.inbox / "launch.retry", ANNA, -1)
@@ -319,6 +324,71 @@ def test_a_sidecar_moved_from_a_batch_that_has_ended_is_no_retry(
     ask(harness, service, "talk.retry", 'face = "left"\n')
     assert len(harness.executor.submitted) == 3
     assert harness.executor.submitted[-1].options.face == "left"
+
+
+def test_a_retry_of_files_that_are_in_use_says_what_it_waits_for(
+    harness: ServiceHarness, service: Service
+) -> None:
+    render(harness, service, "talk.wav", "talk.mp4")
+    harness.executor.answer = lambda _render: []
+    ask(harness, service, "talk.retry", 'face = "left"\n')
+    told = ask(harness, service, "talk.retry", 'face = "right"\n')
+    assert told == "talk is tried again as soon as the job that has its files now has ended"
+
+
+def test_a_retry_waits_for_the_disk_and_says_so(
+    harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also halfway: its record is gone then, and it was told that nothing of that name ended."""
+    render(harness, service, "bad.wav", "bad.mp4")
+    for fails in (
+        lambda path: path.parent.parent == harness.spool.processing,
+        lambda path: path.parent == harness.spool.inbox,
+    ):
+        with monkeypatch.context() as disk:
+            move, write = FileOperations.move_unsynced, FileOperations.write
+
+            def full(path: Path, fails: Callable[[Path], bool] = fails) -> None:
+                if fails(path):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+            def write_full(
+                files: FileOperations, path: Path, data: bytes, write: Write = write
+            ) -> None:
+                full(path)
+                write(files, path, data)
+
+            def move_full(
+                files: FileOperations, source: Path, target: Path, move: Move = move
+            ) -> None:
+                full(target)
+                move(files, source, target)
+
+            disk.setattr(FileOperations, "write", write_full)
+            disk.setattr(FileOperations, "move_unsynced", move_full)
+            told = ask(harness, service, "bad.retry")
+        assert (
+            told == "it waits until the service can use its disk or share again: the disk is full"
+        )
+        assert "；" not in translator("zh")(told)
+        assert "磁盘已满" in translator("zh")(told)
+        harness.run_rounds(service, 40.0)
+        told = next(each.text for each in harness.status().requests if each.name == "bad.retry")
+        assert (told, harness.failed()) == ("bad is in the inbox again", ["bad"])
+
+
+def test_a_retry_whose_names_somebody_takes_leaves_nothing_half_done(
+    harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render(harness, service, "bad.wav", "bad.mp4")
+    with monkeypatch.context() as contested:
+        contested.setattr("heygem_daemon.spool.claim.move_all", lambda *_args: False)
+        told = ask(harness, service, "bad.retry")
+    assert told == "Somebody takes each name for bad in the inbox"
+    harness.run_rounds(service, 20.0)
+    kept = {path.read_bytes() for path in harness.spool.failed.glob("*/*")}
+    assert {b"bad.wav", b"bad.mp4"} <= kept
+    assert harness.processing() == 0
 
 
 def test_remove_deletes_a_job_with_all_that_belongs_to_it(
@@ -369,7 +439,7 @@ def test_a_cancelled_job_keeps_its_chunks_for_a_retry(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
-def test_a_stranger_learns_and_changes_nothing(harness: ServiceHarness, service: Service) -> None:
+def test_a_stranger_changes_nothing(harness: ServiceHarness, service: Service) -> None:
     harness.drop("talk.wav", "talk.mp4")
     for name in ("talk.wav", "talk.mp4"):
         os.chown(harness.spool.inbox / name, ANNA, -1)
@@ -381,7 +451,10 @@ def test_a_stranger_learns_and_changes_nothing(harness: ServiceHarness, service:
     harness.run_rounds(service, 20.0)
     assert all_files(harness) == before
     texts = {each.text for each in harness.status().requests}
-    assert texts == {"no job talk of the same owner has ended"}
+    assert texts == {
+        f"talk was dropped by somebody else, who alone can {verb} it"
+        for verb in ("retry", "remove")
+    }
     (harness.spool.inbox / "talk.remove").touch()
     os.chown(harness.spool.inbox / "talk.remove", ANNA, -1)
     harness.run_rounds(service, 4.0)

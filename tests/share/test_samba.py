@@ -325,7 +325,7 @@ def test_users_steer_their_own_jobs(share: Share) -> None:
     share.client.upload(share.video(), "inbox/long.mp4", 1e6)
     wait_until(lambda: "long" in running_jobs(share))
     share.other.run("inbox", f'put "{empty_file}" long.cancel')
-    wait_until(lambda: "no job long of the same owner" in answer_to(share, "long.cancel"))
+    wait_until(lambda: "was dropped by somebody else" in answer_to(share, "long.cancel"))
     assert running_jobs(share) == ["long"]
     share.client.run("inbox", f'put "{empty_file}" long.cancel')
     wait_until((share.spool / "failed" / "long" / "reason.txt").exists)
