@@ -5,6 +5,7 @@
 MODULES = (
     "cli/config.py",
     "cli/doctor.py",
+    "cli/failures.py",
     "cli/history.py",
     "cli/jobs.py",
     "cli/logs.py",

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from heygem_daemon.cli.failures import Failure, group_failures
 from heygem_daemon.cli.jobs import existing_spool
 from heygem_daemon.cli.liveness import FoundDaemon, find_daemon
 from heygem_daemon.cli.output import (
@@ -56,7 +57,7 @@ class SpoolView:
     read: Status | None
     """What lies in the spool, where no daemon reports it; None: one does."""
     results: list[Journal]
-    failures: list[Journal]
+    failures: list[Failure]
     batches: list[Batch]
 
     @property
@@ -109,7 +110,9 @@ def _look(settings: Settings, last: int) -> SpoolView:
         daemon=daemon,
         read=None if daemon.status else read_spool(spool, daemon.last, now, settings.folders),
         results=_still_there(spool, spool.latest_published(last + MAX_GONE), last),
-        failures=_still_there(spool, spool.latest_failed(last + MAX_GONE), last),
+        failures=group_failures(
+            _still_there(spool, spool.latest_failed(last + MAX_GONE), last + MAX_GONE)
+        )[:last],
         batches=spool.batches.latest_finished(last),
     )
 
@@ -133,7 +136,7 @@ def _fields(view: SpoolView) -> dict[str, object]:
         "daemon": last.model_dump(mode="json") if last else None,
         "spool": read.model_dump(mode="json", include=_READ_FIELDS) if read else None,
         "results": [_journal_fields(journal) for journal in view.results],
-        "failures": [_journal_fields(journal) for journal in view.failures],
+        "failures": [_journal_fields(each) for one in view.failures for each in one.journals],
         "batches": [_batch_fields(batch.journal) for batch in view.batches],
     }
 
@@ -205,9 +208,10 @@ def _ago(completed_at: float | None, now: float) -> str:
     return f"{duration(now - (completed_at or now))} ago"
 
 
-def _failed_rows(journals: list[Journal], now: float) -> Iterator[tuple[str, ...]]:
-    for row, journal in zip(_rows(journals, now), journals, strict=True):
-        yield *row, journal.reason
+def _failed_rows(failures: list[Failure], now: float) -> Iterator[tuple[str, ...]]:
+    for each in failures:
+        reasons = "\n".join(map(own_language(), each.reasons))
+        yield printable(each.name), each.id, _ago(each.completed_at, now), reasons
 
 
 def _batch_rows(batches: list[Batch], now: float) -> Iterator[tuple[str, ...]]:

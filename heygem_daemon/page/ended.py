@@ -1,4 +1,4 @@
-"""What the page shows of jobs and batches that have ended. Pure."""
+"""What the page shows of results, and how it names what has ended. Pure."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -50,7 +50,7 @@ class Standpoint:
 
     def name(self, job: FinishedJob) -> str:
         """Return a job's name, with that of its hot folder only where there are others."""
-        return _own_name(job) if self.folder else _in_folder(job.folder, _own_name(job))
+        return own_name(job) if self.folder else in_folder(job.folder, own_name(job))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,7 @@ class BatchResult:
     @property
     def count(self) -> str:
         """How far it came, in words."""
-        done = f"{self.published} of {self.of} published"
-        return f"{done}, {self.failed} failed" if self.failed else done
+        return count_members(self.published, self.failed, self.of)
 
     @property
     def unlisted(self) -> int:
@@ -128,23 +127,10 @@ class BatchResult:
         return max(0, self.published - len(self.members))
 
 
-@dataclass(frozen=True, slots=True)
-class FailedEntry:
-    """A failed job, or a batch of which nothing is published."""
-
-    name: str
-    """With the batch's name and a slash before it for a member of a batch. That of a batch ends
-    with a slash."""
-
-    finished: str
-    deleted: str
-    place: str
-    """Path of its folder, relative to the spool."""
-
-    folder: str
-    """Relative address of its folder; empty: the page can lead to none."""
-
-    reason: str
+def count_members(published: int, failed: int, of: int) -> str:
+    """Return how far a batch came, in words."""
+    done = f"{published} of {of} published"
+    return f"{done}, {failed} failed" if failed else done
 
 
 def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | BatchResult, ...]:
@@ -152,7 +138,7 @@ def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | Batch
     A batch is one entry. What people have deleted is left out."""
     singles: list[tuple[float, Result | BatchResult]] = []
     members: defaultdict[str, list[FinishedJob]] = defaultdict(list)
-    for job in _still_there(status.finished, "published", standpoint):
+    for job in still_there(status.finished, "published", standpoint):
         if job.batch_id:
             members[job.batch_id].append(job)
         else:
@@ -169,23 +155,7 @@ def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | Batch
     return tuple(entry for _, entry in sorted([*singles, *batches], key=lambda each: -each[0]))
 
 
-def find_failures(status: Status, standpoint: Standpoint) -> tuple[FailedEntry, ...]:
-    """Return the failed jobs, and the batches of which nothing is published, the newest first.
-    Those that people have deleted or taken back are left out."""
-    jobs = [
-        (job.finished, _failed_job(job, standpoint))
-        for job in _still_there(status.finished, "failed", standpoint)
-    ]
-    batches = [
-        (batch.finished, _failed_batch(batch, standpoint))
-        for batch in status.finished_batches
-        if not batch.published and batch.failures and standpoint.is_there(batch.failures)
-    ]
-    # A batch ends with its last member, and stands before its members.
-    return tuple(entry for _, entry in sorted([*batches, *jobs], key=lambda each: -each[0]))
-
-
-def _still_there(
+def still_there(
     jobs: Sequence[FinishedJob], outcome: Outcome, standpoint: Standpoint
 ) -> Iterator[FinishedJob]:
     """Yield the jobs that ended like this and whose files are there. Where one has taken the place
@@ -197,35 +167,12 @@ def _still_there(
             yield job
 
 
-def _failed_job(job: FinishedJob, standpoint: Standpoint) -> FailedEntry:
-    return FailedEntry(
-        name=_full_name(job, standpoint),
-        finished=local_time(job.finished),
-        deleted=standpoint.deletion(job.finished),
-        place=standpoint.place(job.path),
-        folder=standpoint.folder_address(job.path),
-        reason=job.reason or "",
-    )
-
-
-def _failed_batch(batch: FinishedBatch, standpoint: Standpoint) -> FailedEntry:
-    ended = _ended_batch(batch, (), standpoint)
-    return FailedEntry(
-        name=f"{ended.name}/",
-        finished=ended.finished,
-        deleted=ended.deleted,
-        place=ended.failures_place,
-        folder=ended.failures,
-        reason=ended.count,
-    )
-
-
 def _ended_batch(
     batch: FinishedBatch, members: Sequence[FinishedJob], standpoint: Standpoint
 ) -> BatchResult:
     is_whole = standpoint.is_there(batch.failures) if batch.failures else False
     return BatchResult(
-        name=batch.name if standpoint.folder else _in_folder(batch.folder, batch.name),
+        name=batch.name if standpoint.folder else in_folder(batch.folder, batch.name),
         published=batch.published,
         failed=batch.failed,
         of=batch.members,
@@ -247,7 +194,7 @@ def _open_batch(
     """Return a batch under way; None: the status does not list it."""
     place, name = str(PurePosixPath(members[0].path).parent), members[0].batch
     return BatchResult(
-        name=name if standpoint.folder else _in_folder(members[0].folder, name),
+        name=name if standpoint.folder else in_folder(members[0].folder, name),
         published=batch.published if batch else len(members),
         failed=batch.failed if batch else 0,
         of=batch.members if batch else len(members),
@@ -266,7 +213,7 @@ def _open_batch(
 def _members(jobs: Sequence[FinishedJob], standpoint: Standpoint) -> tuple[Result, ...]:
     by_name = sorted(jobs, key=lambda job: natural_key(job.name))
     results = (_result(job, replace(standpoint, retention_days=0.0)) for job in by_name)
-    named = zip(results, map(_own_name, by_name), strict=True)
+    named = zip(results, map(own_name, by_name), strict=True)
     return tuple(replace(result, name=name) for result, name in named)
 
 
@@ -283,15 +230,7 @@ def _result(job: FinishedJob, standpoint: Standpoint) -> Result:
     )
 
 
-def _full_name(job: FinishedJob, standpoint: Standpoint) -> str:
-    """Return the name of a job with that of its batch before it."""
-    if not job.batch:
-        return standpoint.name(job)
-    name = f"{job.batch}/{_own_name(job)}"
-    return name if standpoint.folder else _in_folder(job.folder, name)
-
-
-def _own_name(job: FinishedJob) -> str:
+def own_name(job: FinishedJob) -> str:
     """Return a job's name; of a published one that of its result, by which requests know it:
     several jobs may have had one name in the inbox."""
     if job.outcome == "published" and job.path:
@@ -299,5 +238,6 @@ def _own_name(job: FinishedJob) -> str:
     return job.name.removeprefix(f"{job.folder}/")
 
 
-def _in_folder(folder: str, name: str) -> str:
+def in_folder(folder: str, name: str) -> str:
+    """Return a name with that of its hot folder before it; ``folder``: empty if there is none."""
     return f"{folder}/{name}" if folder else name

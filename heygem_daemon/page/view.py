@@ -2,14 +2,8 @@
 
 from dataclasses import dataclass
 
-from heygem_daemon.page.ended import (
-    BatchResult,
-    FailedEntry,
-    Result,
-    Standpoint,
-    find_failures,
-    find_results,
-)
+from heygem_daemon.page.ended import BatchResult, Result, Standpoint, find_results
+from heygem_daemon.page.failed import FailedEntry, find_failures
 from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.inbox_lines import InboxLine, inbox_lines
 from heygem_daemon.report.backlog import WaitFor

@@ -1,6 +1,7 @@
 """What the page shows of jobs and batches that have ended."""
 
-from heygem_daemon.page.ended import find_failures, find_results
+from heygem_daemon.page.ended import find_results
+from heygem_daemon.page.failed import find_failures
 from heygem_daemon.page.renderer import TEXT_RULE, PageRenderer
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import BatchStatus
@@ -51,7 +52,12 @@ def test_a_batch_is_one_entry_with_its_zip_its_members_and_what_failed(
 def test_a_batch_of_which_nothing_is_published_has_failed(make_status: MakeStatus) -> None:
     nothing = {"published": 0, "failed": 12, "zip": "", "path": ""}
     last = failed("12", "There is no face.").model_copy(
-        update={"batch": "launch", "path": "failed/launch/12", "finished": NOW - 90}
+        update={
+            "batch": "launch",
+            "batch_id": "b",
+            "path": "failed/launch/12",
+            "finished": NOW - 90,
+        }
     )
     status = make_status(
         finished=(failed("after", "Dark."), last),
@@ -59,11 +65,62 @@ def test_a_batch_of_which_nothing_is_published_has_failed(make_status: MakeStatu
     )
     assert find_results(status, KEPT) == ()
     failures = find_failures(status, KEPT)
-    assert [each.name for each in failures] == ["after", "launch/", "launch/12"]
+    assert [each.name for each in failures] == ["after", "launch/"]
+    assert (failures[1].reason, failures[1].unlisted) == ("There is no face.", 11)
     page = PageRenderer().html(status, KEPT)
     assert '<a href="./failed/launch/">failed/launch</a>' in page
     assert "0 of 12 published, 12 failed" in page
     assert "已发布 0/12，12 个失败" in page
+
+
+def test_what_failed_of_a_batch_is_one_entry_with_the_reasons_inside(
+    make_status: MakeStatus,
+) -> None:
+    reasons = {"10": "There is no face.", "9": "It is silent."}
+    members = tuple(
+        failed(name, reason).model_copy(
+            update={"id": name, "batch": "launch", "batch_id": "b", "path": f"failed/launch/{name}"}
+        )
+        for name, reason in reasons.items()
+    )
+    ended = BATCH.model_copy(update={"published": 9, "failed": 3})
+    under_way = BatchStatus(
+        id="b", name="launch", dropped_as="launch", members=12, published=1, failed=2
+    )
+    for status, more in (
+        (make_status(finished=members, finished_batches=(ended,)), 1),
+        (make_status(finished=members, batches=(under_way,)), 0),
+        (make_status(finished=members), 0),
+    ):
+        (entry,) = find_failures(status, KEPT)
+        assert (entry.name, entry.place, entry.reason) == ("launch/", "failed/launch", "")
+        assert [(each.name, each.reason) for each in entry.members] == [
+            ("9", "It is silent."),
+            ("10", "There is no face."),
+        ]
+        assert entry.unlisted == more
+        page = PageRenderer().html(status, KEPT).split('<h2 id="failed">')[1]
+        assert "<small>1</small>" in page
+        details = page.split("<details")[1].split("</details>")[0]
+        assert "It is silent." in details
+        assert '<a href="./failed/launch/10/">failed/launch/10</a>' in details
+        text = PageRenderer().text(status, KEPT, "en").split("\nFailed\n")[1]
+        assert text.count("launch/: ") == 1
+        assert "    9: It is silent.\n    10: There is no face.\n" in text
+
+
+def test_a_cancelled_batch_says_once_who_cancelled_it(make_status: MakeStatus) -> None:
+    members = tuple(
+        failed(name, "cancelled by anna.").model_copy(
+            update={"id": name, "batch": "launch", "batch_id": "b", "path": f"failed/launch/{name}"}
+        )
+        for name in ("1", "2")
+    )
+    nothing = {"published": 0, "failed": 2, "members": 2, "zip": "", "path": ""}
+    batch = BATCH.model_copy(update=nothing)
+    status = make_status(finished=members, finished_batches=(batch,))
+    for text in (PageRenderer().html(status, KEPT, "en"), PageRenderer().text(status, KEPT, "en")):
+        assert text.count("cancelled by anna.") == 1
 
 
 def test_a_job_that_ended_again_is_listed_once(make_status: MakeStatus) -> None:

@@ -1,7 +1,8 @@
 """A batch is one entry of the status and of the page, with its members, also after a restart."""
 
 from heygem_daemon.gpu.placement import CPU
-from heygem_daemon.page.ended import BatchResult, Standpoint, find_failures, find_results
+from heygem_daemon.page.ended import BatchResult, Standpoint, find_results
+from heygem_daemon.page.failed import find_failures
 from heygem_daemon.report.status import Status
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
@@ -35,7 +36,8 @@ def test_a_finished_batch_is_one_entry_before_and_after_a_restart(harness: Servi
     assert [each.place for each in entry.members] == ["outbox/show/1.mp4", "outbox/show/3.mp4"]
     assert entry.deleted > entry.finished
     (failure,) = find_failures(before, standpoint(harness))
-    assert (failure.name, failure.place) == ("show/2", "failed/show/2")
+    assert (failure.name, failure.place) == ("show/", "failed/show")
+    assert [each.place for each in failure.members] == ["failed/show/2"]
     harness.kill(service)
 
     restarted = harness.service()

@@ -1,0 +1,130 @@
+"""What the page shows of failed jobs and batches. Pure."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from heygem_daemon.page.ended import Standpoint, count_members, in_folder, own_name, still_there
+from heygem_daemon.page.forms import local_time
+from heygem_daemon.report.finished import FinishedBatch, FinishedJob
+from heygem_daemon.report.status import BatchStatus, Status
+from heygem_daemon.spool.names import natural_key
+
+
+@dataclass(frozen=True, slots=True)
+class FailedEntry:
+    """A failed job, or what failed of a batch."""
+
+    name: str
+    """That of a batch ends with a slash."""
+
+    finished: str
+    """Local time; empty: the batch is under way."""
+
+    deleted: str
+    """When its files are deleted: local time; empty: never, with its batch, or not known yet."""
+
+    place: str
+    """Path of its folder, relative to the spool."""
+
+    folder: str
+    """Relative address of its folder; empty: the page can lead to none."""
+
+    reason: str
+    """Why it failed; of a batch, why all listed members did. Empty: they failed for several
+    reasons."""
+
+    count: str = ""
+    """How far a batch came, in words; empty: it is a job."""
+
+    members: tuple["FailedEntry", ...] = ()
+    """Those of a batch's failed members that the status lists, by name."""
+
+    unlisted: int = 0
+    """How many more members failed."""
+
+
+def find_failures(status: Status, standpoint: Standpoint) -> tuple[FailedEntry, ...]:
+    """Return the failed jobs, and for each batch one entry of what failed, the newest first. What
+    people have deleted or taken back is left out."""
+    found: list[tuple[float, FailedEntry]] = []
+    members: defaultdict[str, list[FinishedJob]] = defaultdict(list)
+    for job in still_there(status.finished, "failed", standpoint):
+        if job.batch_id:
+            members[job.batch_id].append(job)
+        else:
+            found.append((job.finished, _failed_job(job, standpoint)))
+    for batch in status.finished_batches:
+        if batch.failures and standpoint.is_there(batch.failures):
+            failed = members.pop(batch.id, [])
+            found.append((batch.finished, _failed_batch(batch, failed, standpoint)))
+    under_way = {batch.id: batch for batch in status.batches}
+    for batch_id, failed in members.items():
+        entry = _open_batch(under_way.get(batch_id), failed, standpoint)
+        found.append((max(job.finished for job in failed), entry))
+    return tuple(entry for _, entry in sorted(found, key=lambda each: -each[0]))
+
+
+def _failed_job(job: FinishedJob, standpoint: Standpoint) -> FailedEntry:
+    return FailedEntry(
+        name=standpoint.name(job),
+        finished=local_time(job.finished),
+        deleted=standpoint.deletion(job.finished),
+        place=standpoint.place(job.path),
+        folder=standpoint.folder_address(job.path),
+        reason=job.reason or "",
+    )
+
+
+def _failed_batch(
+    batch: FinishedBatch, failed: Sequence[FinishedJob], standpoint: Standpoint
+) -> FailedEntry:
+    return FailedEntry(
+        name=f"{batch.name if standpoint.folder else in_folder(batch.folder, batch.name)}/",
+        finished=local_time(batch.finished),
+        deleted=standpoint.deletion(batch.finished),
+        place=standpoint.place(batch.failures),
+        folder=standpoint.folder_address(batch.failures),
+        reason=_common_reason(failed),
+        count=count_members(batch.published, batch.failed, batch.members),
+        members=_members(failed, standpoint),
+        unlisted=max(0, batch.failed - len(failed)),
+    )
+
+
+def _open_batch(
+    batch: BatchStatus | None, failed: Sequence[FinishedJob], standpoint: Standpoint
+) -> FailedEntry:
+    """Return what failed of a batch under way; None: the status does not list it."""
+    first = failed[0]
+    place = str(PurePosixPath(first.path).parent)
+    number = len(failed)
+    return FailedEntry(
+        name=f"{first.batch if standpoint.folder else in_folder(first.folder, first.batch)}/",
+        finished="" if batch else local_time(max(job.finished for job in failed)),
+        deleted="",
+        place=standpoint.place(place),
+        folder=standpoint.folder_address(place),
+        reason=_common_reason(failed),
+        count=count_members(batch.published, batch.failed, batch.members)
+        if batch
+        else count_members(0, number, number),
+        members=_members(failed, standpoint),
+        unlisted=max(0, batch.failed - number) if batch else 0,
+    )
+
+
+def _common_reason(failed: Sequence[FinishedJob]) -> str:
+    """Return the reason for which all of them failed; empty: there are several."""
+    reasons = {job.reason or "" for job in failed}
+    return reasons.pop() if len(reasons) == 1 else ""
+
+
+def _members(failed: Sequence[FinishedJob], standpoint: Standpoint) -> tuple[FailedEntry, ...]:
+    """Return the members by name. They are deleted with their batch."""
+    with_batch = replace(standpoint, retention_days=0.0)
+    return tuple(
+        replace(_failed_job(job, with_batch), name=own_name(job))
+        for job in sorted(failed, key=lambda job: natural_key(job.name))
+    )
