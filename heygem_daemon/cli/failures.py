@@ -10,7 +10,7 @@ MAX_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedGroup:
     """A failed job, or the failed members of one batch."""
 
     journals: tuple[Journal, ...]
@@ -54,13 +54,13 @@ class Failure:
         return (f"{count} of its jobs failed", *named, *more)
 
 
-def group_failures(journals: Sequence[Journal]) -> list[Failure]:
+def group_failures(journals: Sequence[Journal]) -> list[FailedGroup]:
     """Return the failed jobs, with all failed members of a batch as one, in their order."""
     groups: dict[str, list[Journal]] = {}
     for each in journals:
         key = each.member.batch_id if each.member is not None else each.id
         groups.setdefault(key, []).append(each)
-    return [Failure(tuple(group)) for group in groups.values()]
+    return [FailedGroup(tuple(group)) for group in groups.values()]
 
 
 def _own_name(journal: Journal) -> str:

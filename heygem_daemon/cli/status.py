@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from heygem_daemon.cli.failures import Failure, group_failures
+from heygem_daemon.cli.failures import FailedGroup, group_failures
 from heygem_daemon.cli.jobs import existing_spool
 from heygem_daemon.cli.liveness import FoundDaemon, find_daemon
 from heygem_daemon.cli.output import (
@@ -57,7 +57,7 @@ class SpoolView:
     read: Status | None
     """What lies in the spool, where no daemon reports it; None: one does."""
     results: list[Journal]
-    failures: list[Failure]
+    failures: list[FailedGroup]
     batches: list[Batch]
 
     @property
@@ -208,7 +208,7 @@ def _ago(completed_at: float | None, now: float) -> str:
     return f"{duration(now - (completed_at or now))} ago"
 
 
-def _failed_rows(failures: list[Failure], now: float) -> Iterator[tuple[str, ...]]:
+def _failed_rows(failures: list[FailedGroup], now: float) -> Iterator[tuple[str, ...]]:
     for each in failures:
         reasons = "\n".join(map(own_language(), each.reasons))
         yield printable(each.name), each.id, _ago(each.completed_at, now), reasons

@@ -231,11 +231,11 @@ def _result(job: FinishedJob, standpoint: Standpoint) -> Result:
 
 
 def own_name(job: FinishedJob) -> str:
-    """Return a job's name; of a published one that of its result, by which requests know it:
-    several jobs may have had one name in the inbox."""
+    """Return the name of a job's result, or that of the folder of a failed one: requests know it by
+    that, and several jobs may have had one name in the inbox."""
     if job.outcome == "published" and job.path:
         return printable(PurePosixPath(job.path).stem)
-    return job.name.removeprefix(f"{job.folder}/")
+    return job.output.removeprefix(f"{job.folder}/")
 
 
 def in_folder(folder: str, name: str) -> str:

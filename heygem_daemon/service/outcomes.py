@@ -19,7 +19,6 @@ from heygem_daemon.events.jobs import (
 from heygem_daemon.events.requests import JobCancelled
 from heygem_daemon.protocol import Deferred, Refused, Rendered
 from heygem_daemon.report.failure_kind import FailureKind
-from heygem_daemon.report.finished import Outcome
 from heygem_daemon.report.result import (
     JobHistory,
     read_report,
@@ -56,7 +55,7 @@ from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.signing import ResultSigner, SigningFault
 from heygem_daemon.service.tally import Tally, describe_finished
 from heygem_daemon.spool.attempt_count import has_all
-from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.spool import Spool
 
@@ -162,8 +161,8 @@ class JobOutcomes:
         """Fail a job that the user ``by`` has cancelled. Nobody is notified: it was asked for.
         Raises EnvironmentFault."""
         reason = cancelled_reason(by)
-        folder = self._spool.fail(job, reason, CANCELLED_REMEDY)
-        self._end_failed(job, folder, reason, "cancelled", seconds)
+        journal, folder = self._spool.record_failure(job, reason, CANCELLED_REMEDY)
+        self._end_failed(job, journal, folder, "cancelled", seconds)
         JobCancelled(by).log(job_logger(job))
 
     def drop(self, job: Job) -> None:
@@ -234,7 +233,7 @@ class JobOutcomes:
         published = self._spool.publish(job, result, report, strip)
         self.tally.published += 1
         self._published_before.pop(job.id, None)
-        self._remember(job, "published", published.video, ended.seconds, report=report)
+        self._remember(job, published.journal, published.video, ended.seconds, report)
         speed = speed_of(report, ended.seconds)
         for warning in worker_warnings:
             ResultWarning(warning).log(job_logger(job))
@@ -289,16 +288,16 @@ class JobOutcomes:
     def _fail(
         self, job: Job, reason: str, remedy: str, kind: FailureKind, seconds: float = 0.0
     ) -> None:
-        folder = self._spool.fail(job, reason, remedy)
-        self._end_failed(job, folder, reason, kind, seconds)
+        journal, folder = self._spool.record_failure(job, reason, remedy)
+        self._end_failed(job, journal, folder, kind, seconds)
         JobFailed(reason).log(job_logger(job))
 
     def _end_failed(
-        self, job: Job, folder: Path, reason: str, kind: FailureKind, seconds: float
+        self, job: Job, journal: Journal, folder: Path, kind: FailureKind, seconds: float
     ) -> None:
         self.tally.failures[kind] += 1
         self._published_before.pop(job.id, None)
-        self._remember(job, "failed", folder, seconds, reason, tell=kind != "cancelled")
+        self._remember(job, journal, folder, seconds, tell=kind != "cancelled")
         self._on_end(job)
 
     def _give_up(self, ended: EndedAttempt, error: Exception, now: float) -> bool:
@@ -334,17 +333,16 @@ class JobOutcomes:
     def _remember(
         self,
         job: Job,
-        outcome: Outcome,
+        journal: Journal,
         path: Path,
         seconds: float,
-        reason: str | None = None,
         report: Mapping[str, object] | None = None,
         *,
         tell: bool = True,
     ) -> None:
+        """Count a job that ended, with its final journal."""
         self._signer.forget(job)
         place = path.relative_to(self._spool.root)
-        ended = describe_finished(
-            job, outcome, place, self._clock.wall(), seconds, reason, report or {}
-        )
-        self.tally.add_finished(ended, path if outcome == "published" else None, tell=tell)
+        ended = describe_finished(journal, place, seconds, report)
+        is_published = journal.outcome == "published"
+        self.tally.add_finished(ended, path if is_published else None, tell=tell)

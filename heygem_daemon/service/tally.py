@@ -2,17 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.failure_kind import FailureKind
-from heygem_daemon.report.finished import FinishedJob, Outcome
+from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.result import job_statistics
 from heygem_daemon.service.last_ended import LastEnded
 from heygem_daemon.service.running_jobs import RunningJob
-from heygem_daemon.spool.job import Job, Journal
+from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.publish import ended_path
+from heygem_daemon.spool.publish import ended_path, original_name
 
 MAX_FINISHED_JOBS = 200
 """How many ended jobs the status lists."""
@@ -62,8 +62,9 @@ class Tally:
             self._on_finished(job, result)
 
     def recall(self, journals: Iterable[Journal]) -> None:
-        """Take the jobs that ended before the daemon started for the last ones."""
-        self.finished.recall(map(_finished_job, journals))
+        """Take the jobs that ended before the daemon started for the last ones. The names of their
+        journals are those that commands use."""
+        self.finished.recall(describe_finished(each, ended_path(each)) for each in journals)
 
     def note_worker(self, number: int) -> None:
         """Count workers: their numbers are given in turn."""
@@ -82,48 +83,28 @@ class Tally:
 
 
 def describe_finished(
-    job: Job,
-    outcome: Outcome,
-    place: PurePath,
-    finished: float,
-    seconds: float,
-    reason: str | None,
-    report: Mapping[str, object],
+    journal: Journal,
+    path: PurePath,
+    seconds: float = 0.0,
+    report: Mapping[str, object] | None = None,
 ) -> FinishedJob:
-    """Return what the status says of a job that ended at UNIX time ``finished``, after a last
-    attempt of ``seconds``. ``place``: its result, or the folder of a failed one, relative to the
-    spool. ``report``: that of its result."""
-    statistics = job_statistics(report)
+    """Return what the status says of a job that ended, from its final journal. ``path``: its
+    result, or the folder of a failed one, relative to the spool. ``seconds``: how long its last
+    attempt took; 0: not known. ``report``: that of its result; None: not known, or it failed."""
+    statistics = job_statistics(report or {})
+    is_published = journal.outcome == "published"
     return FinishedJob(
-        id=job.id,
-        name=_in_folder(job.journal, job.name),
-        outcome=outcome,
-        output=_in_folder(job.journal, place.stem if outcome == "published" else place.name),
-        path=str(place),
-        finished=finished,
+        id=journal.id,
+        name=_in_folder(journal, original_name(journal)),
+        outcome="published" if is_published else "failed",
+        output=_in_folder(journal, path.stem if is_published else path.name),
+        path=str(path),
+        finished=journal.completed_at or journal.claimed_at,
         seconds=round(seconds, 3),
-        reason=reason and reason[:MAX_REASON_CHARACTERS],
+        reason=journal.reason[:MAX_REASON_CHARACTERS] or None,
         frames=statistics.frames,
         utilisation=statistics.utilisation,
         stage_seconds=statistics.stage_seconds,
-        folder=printable(job.journal.folder),
-        batch=_batch_name(job.journal),
-        batch_id=job.journal.member.batch_id if job.journal.member else "",
-    )
-
-
-def _finished_job(journal: Journal) -> FinishedJob:
-    """Return the entry of a job from its record. ``journal.name`` is the one that commands use."""
-    name, path = PurePosixPath(journal.name).name, ended_path(journal)
-    return FinishedJob(
-        id=journal.id,
-        name=_in_folder(journal, name),
-        outcome="published" if journal.outcome == "published" else "failed",
-        output=_in_folder(journal, path.stem if journal.outcome == "published" else path.name),
-        path=str(path),
-        finished=journal.completed_at or journal.claimed_at,
-        seconds=0.0,
-        reason=journal.reason[:MAX_REASON_CHARACTERS] or None,
         folder=printable(journal.folder),
         batch=_batch_name(journal),
         batch_id=journal.member.batch_id if journal.member else "",

@@ -261,6 +261,8 @@ class PublishedPaths:
     """Before/after picture; None: there is none."""
     inputs: Path
     """The job's folder in done/."""
+    journal: Journal
+    """The final one."""
 
 
 def new_id(now: float) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordKind
 from heygem_daemon.system import paths
@@ -68,6 +69,15 @@ def latest_jobs(
     found = (load_record(layout, name) for name in _newest_names(layout, kind, limit))
     records = [record for record in found if isinstance(record, JobRecord)]
     return sorted(records, key=lambda each: (-each.completed_at, each.id))[:limit]
+
+
+def latest_journals(
+    layout: SpoolLayout, kind: Literal["published", "failed"], limit: int
+) -> list[Journal]:
+    """Return the journals of the last finished jobs of a kind, latest first, under the names that
+    commands use."""
+    found = latest_jobs(layout, kind, limit)
+    return [each.journal.model_copy(update={"name": each.title}) for each in found]
 
 
 def latest_batches(layout: SpoolLayout, limit: int) -> list[BatchRecord]:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +33,6 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.own_folders import require_identity, require_private
 from heygem_daemon.spool.progress_files import ProgressFiles
 from heygem_daemon.spool.reason import Failure
-from heygem_daemon.spool.records import JobRecord
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
 from heygem_daemon.spool.steered import record_hurry, take_late_sidecar
 from heygem_daemon.system import paths
@@ -275,16 +274,21 @@ class Spool(SpoolLayout):
             report=layout.outbox / publish.published_report(journal),
             strip=layout.outbox / strips[0] if strips else None,
             inputs=layout.final_folder(journal),
+            journal=journal,
         )
 
     def fail(self, job: Job, reason: str, remedy: str = "") -> Path:
         """Move the inputs to failed/<name>/ with a reason.txt. Return that folder."""
+        return self.record_failure(job, reason, remedy)[1]
+
+    def record_failure(self, job: Job, reason: str, remedy: str = "") -> tuple[Journal, Path]:
+        """Do the same. Return the final journal too."""
         with self._guard():
             layout = self.batches.make_failure_layout(job)
             self._make_member_folder(job)
             keep_chunks(self.cache, self.files, job)
             failure = Failure(reason, remedy, self.language)
-            return publish.fail_job(layout, self.files, job, failure, self._clock())[1]
+            return publish.fail_job(layout, self.files, job, failure, self._clock())
 
     def retry(self, name: str) -> str:
         """Do what ``EndedJobs.retry`` does."""
@@ -298,12 +302,12 @@ class Spool(SpoolLayout):
         """Return the journals of the last published jobs, latest first. Their ``name`` is the one
         that commands use."""
         with self._guard():
-            return _journals(record_store.latest_jobs(self, "published", limit))
+            return record_store.latest_journals(self, "published", limit)
 
     def latest_failed(self, limit: int = 10) -> list[Journal]:
         """Do the same for the failed jobs."""
         with self._guard():
-            return _journals(record_store.latest_jobs(self, "failed", limit))
+            return record_store.latest_journals(self, "failed", limit)
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
@@ -344,7 +348,3 @@ class Spool(SpoolLayout):
         journal = job.journal.model_copy(update=changes)
         save_journal(self.files, job.folder, journal)
         return replace(job, journal=journal)
-
-
-def _journals(records: Iterable[JobRecord]) -> list[Journal]:
-    return [each.journal.model_copy(update={"name": each.title}) for each in records]

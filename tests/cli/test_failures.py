@@ -1,6 +1,6 @@
 """What failed last, as ``status`` lists it."""
 
-from heygem_daemon.cli.failures import Failure, group_failures
+from heygem_daemon.cli.failures import FailedGroup, group_failures
 from heygem_daemon.language.translator import translator
 from heygem_daemon.spool.job import Journal, Membership
 
@@ -26,7 +26,7 @@ def journal(name: str, reason: str, batch: str = "") -> Journal:
     ).model_copy(update={"name": name})
 
 
-def shown(failures: list[Failure]) -> list[tuple[str, str, tuple[str, ...]]]:
+def shown(failures: list[FailedGroup]) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(each.name, each.id, each.reasons) for each in failures]
 
 
