@@ -171,6 +171,7 @@ OTHER_MODULES = (
     "engines/wav2lip/checkpoint_process.py", "engines/wav2lip/dtype_choice.py",
     "engines/wav2lip/runner.py", "events/*.py", "gpu/evidence.py", "gpu/idleness.py",
     "media/mux.py", "notify/command.py", "notify/retries.py", "notify/undelivered.py",
-    "protocol.py", "report/*_metrics.py", "service/gpu_monitor.py", "worker/process.py",
+    "protocol.py", "report/*_metrics.py", "service/gpu_capacity.py", "service/gpu_monitor.py",
+    "service/gpu_slots.py", "worker/process.py",
 )  # fmt: skip
 """Modules whose texts go into the log or the report alone."""

@@ -96,7 +96,7 @@ def _devices(settings: Settings) -> Iterator[str]:
         and settings.device not in settings.gpus
     ):
         yield f'device = "{settings.device}" is not among gpus: no job can start'
-    if settings.device == "cpu" and settings.jobs_per_gpu > 1:
+    if settings.device == "cpu" and settings.jobs_per_gpu != 1:
         yield 'jobs_per_gpu has no effect with device = "cpu"'
 
 

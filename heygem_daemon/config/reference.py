@@ -51,6 +51,7 @@ REST = "Other"
 _OWN_KINDS = {
     "engine": "|".join(engine_choices()),
     "device": "auto|cuda|cpu|UUID",
+    "jobs_per_gpu": "auto|NUMBER",
     "cpu_workers": "auto|NUMBER",
     "face": "largest|left|right|NUMBER",
 }

@@ -29,6 +29,7 @@ from heygem_daemon.config.value_types import (
     Command,
     Device,
     Folders,
+    GpuJobs,
     Hours,
     Number,
     Patience,
@@ -72,9 +73,7 @@ class Settings(BaseSettings):
     )
     device: Restart[Device] = Field(default="auto", description="auto, cuda, cpu, or a GPU's UUID.")
     gpus: NextJob[Uuids] = Field(default=(), description="UUIDs of the GPUs to use; empty: all.")
-    jobs_per_gpu: NextJob[Whole] = Field(
-        default=1, ge=1, le=16, description="Jobs on one GPU at the same time."
-    )
+    jobs_per_gpu: NextJob[GpuJobs] = Field(default=1, description="Jobs on one GPU, or auto.")
     cpu_workers: NextJob[Workers] = Field(
         default="auto", description="Jobs on the CPU at the same time: auto or a number."
     )

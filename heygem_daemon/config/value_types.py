@@ -29,18 +29,26 @@ def _split_command(value: object) -> object:
 Whole = Annotated[int, BeforeValidator(_refuse_bool)]
 
 MAX_WORKERS = 64
+MAX_GPU_JOBS = 16
 
 
-def _parse_workers(value: object) -> object:
-    """Read 'auto' or a number, as it is written in a file, a variable or an option."""
-    text = str(value).strip()
-    if text == "auto" or (text.isdecimal() and 1 <= int(text) <= MAX_WORKERS):
-        return text if text == "auto" else int(text)
-    raise ValueError(f"must be 'auto' or a whole number from 1 to {MAX_WORKERS}")
+def _auto_or_up_to(most: int) -> BeforeValidator:
+    """Return what reads 'auto' or a number, as it is written in a file, a variable or an option."""
+
+    def parse(value: object) -> object:
+        text = str(value).strip()
+        if text == "auto" or (text.isdecimal() and 1 <= int(text) <= most):
+            return text if text == "auto" else int(text)
+        raise ValueError(f"must be 'auto' or a whole number from 1 to {most}")
+
+    return BeforeValidator(parse)
 
 
-Workers = Annotated[Literal["auto"] | int, BeforeValidator(_parse_workers)]
+Workers = Annotated[Literal["auto"] | int, _auto_or_up_to(MAX_WORKERS)]
 """How many workers there are."""
+
+GpuJobs = Annotated[Literal["auto"] | int, _auto_or_up_to(MAX_GPU_JOBS)]
+"""How many jobs one GPU renders at a time."""
 
 
 def _split_list(value: object) -> object:

@@ -51,6 +51,14 @@ class DeviceNotice(Event, text="{notice}", level="WARNING"):
     notice: str
 
 
+class GpuSlotsChanged(Event, text="{device} renders {slots} jobs at a time: {reason}"):
+    """With jobs_per_gpu = "auto": what was seen of the GPU and of the processors."""
+
+    device: str
+    slots: int
+    reason: str
+
+
 class CpuSlotsCounted(
     Event,
     text="the CPU renders {slots} jobs at a time, each with {threads} of its threads",

@@ -58,7 +58,8 @@ def _taken_by_others(occupancy: GpuOccupancy, required: int, policy: Policy) -> 
 def _blocked_by_own_workers(
     occupancy: GpuOccupancy, policy: Policy, context: PlacementContext
 ) -> Blocker | None:
-    if len(occupancy.busy_workers) >= policy.jobs_per_gpu:
+    slots = context.gpu_slots.get(occupancy.gpu.uuid, policy.jobs_per_gpu)
+    if len(occupancy.busy_workers) >= slots:
         return Blocker(_busy_reason(occupancy), by_own_workers=True)
     if occupancy.gpu.uuid in context.reserved_gpus:
         return Blocker("kept for a job that goes first")

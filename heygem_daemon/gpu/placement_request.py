@@ -24,7 +24,7 @@ class Policy:
     others_utilisation_percent: int = 100
     """A GPU that other programs use more than this is left to them, 0-100."""
     jobs_per_gpu: int = 1
-    """How many jobs may run on one GPU at a time."""
+    """How many jobs may run on one GPU at a time, where ``PlacementContext`` says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +48,7 @@ class PlacementContext:
     """UUIDs of GPUs that are reserved for an earlier job."""
     cpu_slots: int = 1
     """How many jobs may run on the CPU at a time."""
+    gpu_slots: Mapping[str, int] = field(default_factory=dict)
+    """How many jobs may run on a GPU at a time, by its UUID."""
     cuda_usable: bool = True
     """Whether the installed torch can compute on a GPU at all."""

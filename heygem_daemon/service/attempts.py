@@ -129,6 +129,7 @@ class Attempts:
     def sample_gpus(self) -> None:
         """Record what the GPUs do. The status shows it even where no job runs."""
         self._devices.update_readings()
+        self._devices.gpus.sample(self._devices.readings, self.running)
         self._gpu_monitor.sample(self._devices.readings, self.running, self._workers_per_gpu())
 
     def reap_workers(self) -> None:
@@ -166,6 +167,8 @@ class Attempts:
         verdict = self._reaper.excuse_device_loss(running, verdict)
         if isinstance(verdict, Rendered | Refused):
             self._devices.record_success(running.device)
+        elif isinstance(verdict, Deferred) and verdict.of_memory and running.device.uuid:
+            self._devices.gpus.note_shortage(running.device.uuid)
         elif isinstance(verdict, Deferred) and verdict.of_device:
             self._devices.record_failure(running.device, verdict.reason)
         has_other_device = not self._devices.has_no_healthy_device

@@ -34,6 +34,7 @@ from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.gpu.torch_build import is_cuda_usable
 from heygem_daemon.service.cpu_capacity import CpuCapacity
 from heygem_daemon.service.cpu_slots import JobShare
+from heygem_daemon.service.gpu_capacity import GpuCapacity
 from heygem_daemon.service.quarantine import Quarantine
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.spool import Spool
@@ -56,7 +57,7 @@ def build_placement_policy(settings: Settings) -> Policy:
         gpus=settings.gpus,
         margin_bytes=round(settings.vram_margin_gib * GIB),
         others_utilisation_percent=settings.others_utilisation_percent,
-        jobs_per_gpu=settings.jobs_per_gpu,
+        jobs_per_gpu=1 if settings.jobs_per_gpu == "auto" else settings.jobs_per_gpu,
     )
 
 
@@ -96,6 +97,7 @@ class DeviceFinder:
         read_gpus: Callable[[], Readings],
         clock: Clock,
         cpu: CpuCapacity,
+        gpus: GpuCapacity,
     ) -> None:
         self._settings = settings
         self._policy = build_placement_policy(settings)
@@ -104,6 +106,8 @@ class DeviceFinder:
         self._clock = clock
         self.cpu = cpu
         """How many jobs the CPU renders at a time."""
+        self.gpus = gpus
+        """How many jobs each GPU renders at a time."""
         self._quarantine = Quarantine()
         self._waits: dict[str, _Wait] = {}
         self._reserved_gpus: frozenset[str] = frozenset()
@@ -121,6 +125,7 @@ class DeviceFinder:
         self._settings = settings
         self._policy = build_placement_policy(settings)
         self.cpu.apply(settings)
+        self.gpus.apply(settings)
         self.expire_waits()
 
     @property
@@ -128,7 +133,7 @@ class DeviceFinder:
         """How many jobs could run at the same time if nobody else used the devices; 1 or more."""
         if not (gpus := self._gpus()):
             return self.cpu.slots
-        return max(1, len(self._healthy(gpus)) * self._policy.jobs_per_gpu)
+        return max(1, self.gpus.total(self._healthy(gpus)))
 
     def share_on(self, device: DeviceChoice, jobs: int) -> JobShare | None:
         """Return what the next job on ``device`` may use of the machine; None: all, as on a GPU.
@@ -168,6 +173,7 @@ class DeviceFinder:
             self.quarantined(),
             self._reserved_gpus,
             self.cpu.slots,
+            self._gpu_slots(),
             self._cuda_usable(),
         )
         answer = place(
@@ -185,7 +191,12 @@ class DeviceFinder:
         """Return where a job for ``engine`` could start if the daemon's workers were ``workers``.
         Remembers and logs nothing."""
         context = PlacementContext(
-            workers, self.quarantined(), frozenset(), self.cpu.slots, self._cuda_usable()
+            workers,
+            self.quarantined(),
+            frozenset(),
+            self.cpu.slots,
+            self._gpu_slots(),
+            self._cuda_usable(),
         )
         request = build_placement_request(self._settings, engine)
         return place(self.readings, self._policy, request, context)
@@ -238,6 +249,9 @@ class DeviceFinder:
         excluded = self.quarantined()
         return [gpu for gpu in gpus if gpu.fault is None and gpu.uuid not in excluded]
 
+    def _gpu_slots(self) -> dict[str, int]:
+        return {each.uuid: self.gpus.slots(each.uuid) for each in self.readings.gpus}
+
     def quarantined(self) -> dict[str | None, str]:
         """Return why each device in quarantine is there, and the local time of its end, by UUID."""
         wall = self._clock.wall()
@@ -277,6 +291,7 @@ class DeviceFinder:
 
     def _start_wait(self, engine: str, answer: Waiting, now: float, has_running_job: bool) -> None:
         self._waits[engine] = _Wait(answer, now + WAIT_RECHECK_SECONDS)
+        self.gpus.want(answer.awaited_gpus)
         self._reserved_gpus |= answer.awaited_gpus
         self.hold = None if has_running_job else answer.reason
         labels = {

@@ -10,6 +10,7 @@ from heygem_daemon.service.attempts import Attempts
 from heygem_daemon.service.chunk_sharing import ChunkSharing
 from heygem_daemon.service.cpu_capacity import CpuCapacity
 from heygem_daemon.service.devices import DeviceFinder, read_cpu_need
+from heygem_daemon.service.gpu_capacity import GpuCapacity
 from heygem_daemon.service.gpu_monitor import GpuMonitor, build_warning_limits
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.progress_notes import ProgressNotes
@@ -63,7 +64,10 @@ def build_parts(
     signer = ResultSigner(settings, clock, dependencies.wake.set)
     memory = dependencies.memory
     cpu = CpuCapacity(settings, clock, read_cpu_need, dependencies.read_processors, memory.total)
-    devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock, cpu)
+    gpus = GpuCapacity(
+        settings, clock, dependencies.read_processors, dependencies.read_processor_times
+    )
+    devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock, cpu, gpus)
     faults = dependencies.faults
     gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
     tally = Tally(dependencies.job_ended)

@@ -24,6 +24,7 @@ from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.spool.sidecars import read_now
 from heygem_daemon.system.clock_sync import is_synchronized
+from heygem_daemon.system.processor_times import ProcessorTimes, read_processor_times
 from heygem_daemon.system.processors import Processors, read_processors
 from heygem_daemon.system.sd_notify import Notifier
 
@@ -112,6 +113,9 @@ class Dependencies:
 
     read_processors: Callable[[], Processors] = read_processors
     """Returns what the daemon may use of the machine's processors."""
+
+    read_processor_times: Callable[[], ProcessorTimes | None] = read_processor_times
+    """Returns how these have spent their time so far; None: not known."""
 
     is_clock_synchronized: Callable[[], bool | None] = is_synchronized
     """Returns whether NTP or the like sets the wall clock; None: not known."""

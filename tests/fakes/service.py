@@ -19,6 +19,7 @@ from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.sidecar_cache import ReadSidecar
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.processor_times import ProcessorTimes
 from heygem_daemon.system.processors import Processors
 from heygem_daemon.system.untrusted import UnreadableText
 from tests.fakes.clock import FakeClock, FakeWakeEvent
@@ -48,6 +49,8 @@ class ServiceHarness:
     readings: Readings = NO_GPU
     free_memory: int = 32 << 30
     processors: Processors = field(default_factory=lambda: Processors(2, 2))
+    busy_percent: float = 20.0
+    """How busy these are."""
     clock_synchronized: bool | None = None
     read_sidecar: ReadSidecar = read_here
     """Reads sidecars in this process, which a daemon never does: a child takes half a second."""
@@ -81,6 +84,7 @@ class ServiceHarness:
             wake=wake,
             memory=MemoryCheck(lambda: self.free_memory, lambda: 64 << 30),
             read_processors=lambda: self.processors,
+            read_processor_times=self._processor_times,
             read_sidecar=self.read_sidecar,
             content_probe=self.content_probe,
             advance_probes=self.advance_probes,
@@ -97,6 +101,10 @@ class ServiceHarness:
     def close(self) -> None:
         """Close what wakes the services: thousands of tests run in one process."""
         self._opened.close()
+
+    def _processor_times(self) -> ProcessorTimes:
+        ticks = self.clock.now * 1000
+        return ProcessorTimes(round(ticks * self.busy_percent / 100), round(ticks))
 
     def _load_settings(self) -> Settings:
         return self.reloaded() if self.reloaded else self.settings
