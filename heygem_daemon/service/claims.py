@@ -1,6 +1,6 @@
 """Claims pairs and batches from the inboxes, as many as can start soon."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -106,10 +106,11 @@ class Claims:
             self._forget(candidate)
         return jobs
 
-    def hurry(self, names: Mapping[str, int]) -> None:
+    def hurry(self, names: Mapping[str, int], files: Container[Path] = ()) -> None:
         """Let the candidates with these titles go first in their lines at once, and from the next
-        scan on no others. The values are when that was asked, nanoseconds since the epoch."""
-        self._inboxes.hurry(names)
+        scan on no others. The values are when that was asked, nanoseconds since the epoch.
+        ``files``: files and folders that are examined before others."""
+        self._inboxes.hurry(names, files)
         if names:
             ready = self._inboxes.hurry_at_once(self.view.ready, names)
             self.view = replace(self.view, ready=ready)

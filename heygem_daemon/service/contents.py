@@ -33,6 +33,8 @@ class ContentProbe:
     """Returns what was found since the last call, also of files examined for another reason."""
     prefer: Callable[[Container[Path]], None] = _ignore
     """Lets these files be examined before the others."""
+    hurry: Callable[[Container[Path]], None] = _ignore
+    """Lets these files, and those in these folders, be examined before even those."""
 
 
 NOTHING_FOUND = ContentProbe()

@@ -100,7 +100,7 @@ def _wait_to_hurry(
     name = printable(request.name.strip())
     if any(each.stage in ("running", "ending") for each in found):
         return Decision(answer=Answer(f"{name} is being rendered already", is_refusal=True))
-    if found and all(each.candidate is not None for each in found):
+    if found and all(each.lacks_partner for each in found):
         return Decision(waits_for=f"{name} goes first as soon as what it lacks is there")
     if found:
         return Decision(waits_for=f"{name} goes first as soon as its files are complete")

@@ -1,6 +1,7 @@
 """Lets jobs and batches go first in their lines, whatever crowd of requests asks for it."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from loguru import logger
 
@@ -36,12 +37,14 @@ class Hurries:
         """When the request was made that has hurried a job in this look, by the job's id."""
         self.candidates: dict[str, int] = {}
         """When somebody asked that a file or folder in an inbox goes first, by its title."""
+        self.files: set[Path] = set()
+        """The files and folders that are examined before others."""
 
     def carry_out(self, targets: Sequence[Target], asked_ns: int, by: str) -> bool:
         """Let the targets go first. Return False if some are left for the next look. ``asked_ns``:
         when the user ``by`` asked that, nanoseconds since the epoch."""
         for target in targets:
-            if target.candidate is not None:
+            if target.stage == "complete" and target.candidate is not None:
                 title = target.candidate.title
                 self.candidates[title] = max(asked_ns, self.candidates.get(title, asked_ns))
         done = [self._hurry(line, asked_ns, by) for line in _lines_of(targets)]

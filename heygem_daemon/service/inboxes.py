@@ -1,8 +1,9 @@
 """The inboxes that the daemon scans: the plain one, and that of each hot folder."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 from heygem_daemon.config.folders import PLAIN, HotFolder, PriorityCaps, hot_folders
 from heygem_daemon.config.settings import Settings
@@ -120,10 +121,12 @@ class Inboxes:
         if (intake := self._intake_of(candidate)) is not None:
             intake.record_claim_failure(candidate, reason, now)
 
-    def hurry(self, names: Mapping[str, int]) -> None:
-        """Let the candidates with these titles go first from the next scan on, and no others."""
+    def hurry(self, names: Mapping[str, int], files: Container[Path] = ()) -> None:
+        """Let the candidates with these titles go first from the next scan on, and no others; and
+        examine these files, and those in these folders, before others."""
+        self._dependencies.content_probe.hurry(files)
         for intake in (self.plain, *self._hot.values()):
-            intake.hurry(names)
+            intake.hurry(names, files)
 
     def hurry_at_once(
         self, ready: Sequence[Candidate], names: Mapping[str, int]

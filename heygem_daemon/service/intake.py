@@ -177,9 +177,7 @@ class Intake:
             snapshot, settling.without(unexamined), pairing, answers, self._faults
         )
         pairs, late = split_late(pairs, snapshot, self._arrivals, self._pair_minutes, trusted)
-        self._incomplete = Incomplete(
-            settling.without(unexamined), pairing, answers, tuple(each for each, _ in late)
-        )
+        self._incomplete = Incomplete(snapshot, settling, tuple(unexamined), pairing, answers)
         ready, left_alone = self._left_alone.split(self._sort([*pairs, *candidates]))
         being_read = [
             pair.sidecar
@@ -240,10 +238,12 @@ class Intake:
                 " or share mounted? The work goes on as soon as it is back"
             )
 
-    def hurry(self, names: Mapping[str, int]) -> None:
+    def hurry(self, names: Mapping[str, int], files: Container[Path] = ()) -> None:
         """Let the candidates with these titles go first from the next scan on, and no others. The
-        values are when that was asked, nanoseconds since the epoch."""
+        values are when that was asked, nanoseconds since the epoch. ``files``: those that are
+        examined before others."""
         self._hurried = names
+        self._settler.hurry(files)
 
     def find_incomplete(self, names: Collection[str]) -> list[Candidate]:
         """Return what the last scan found under these names that cannot start unless somebody acts,

@@ -29,8 +29,7 @@ def find_pair_candidates(
         if not (is_read and pair.files <= settling.settled):
             continue
         try:
-            answer = answers[pair.sidecar] if pair.sidecar else None
-            found.append(_candidate(pair, entries[pair.audio], entries[pair.video], answer))
+            found.append(pair_candidate(pair, entries, answers))
         except Exception as error:  # noqa: BLE001 - concerns this item alone
             reason = faults.log(f"inbox/{pair.name}", error)
             why = f"is left alone: {reason}"
@@ -38,10 +37,12 @@ def find_pair_candidates(
     return found, unhandled
 
 
-def _candidate(
-    pair: Pair, audio: FileEntry, video: FileEntry, answer: SidecarAnswer | None
+def pair_candidate(
+    pair: Pair, entries: Mapping[Path, FileEntry], answers: Mapping[Path, SidecarAnswer]
 ) -> Candidate:
-    """Return a pair as a candidate. ``answer``: what its sidecar holds."""
+    """Return a pair as a candidate. ``entries`` has its media, ``answers`` its sidecar."""
+    audio, video = entries[pair.audio], entries[pair.video]
+    answer = answers[pair.sidecar] if pair.sidecar else None
     arrived_ns = max(audio.ctime_ns, video.ctime_ns)
     priority = answer.options.priority if answer else 0
     own = {pair.sidecar.name: answer} if pair.sidecar and answer else {}

@@ -3,12 +3,14 @@
 Whoever drops a thousand files waits for the answers about them; others do not. Owners take turns,
 and the last free place goes to an owner who has no child process yet, so that files which take long
 to look at do not block everybody else's. A few more places are for such owners alone, since several
-people may drop such files. Within a line those go first that a job waits for.
+people may drop such files. Within a line those go first that somebody has hurried, then those that
+a job waits for. A hurried one passes other owners once, as a hurried job does.
 """
 
 from collections import Counter
 from collections.abc import Collection, Container, Hashable
 from dataclasses import dataclass, field
+from enum import IntEnum
 from itertools import chain, islice
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -16,8 +18,8 @@ from typing import Generic, TypeVar
 from heygem_daemon.service.turns import Arrival, FairnessKey, TurnHistory, owner_name
 
 MAX_WAITING = 1000
-"""How many requests of one line wait, and how many of those that go first. The next scan of the
-inbox repeats the others."""
+"""How many requests wait at each place of one line. The next scan of the inbox repeats the
+others."""
 
 MAX_KEPT = 1000
 """How many answers are kept of one owner. Beyond that the oldest are dropped."""
@@ -27,6 +29,18 @@ MORE_PLACES = 6
 
 R = TypeVar("R", bound=Hashable)
 A = TypeVar("A")
+
+
+class Place(IntEnum):
+    """Where in its line a request waits."""
+
+    HURRIED = 0
+    """Somebody asked that it goes first."""
+
+    WANTED = 1
+    """A job waits for it."""
+
+    REST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +67,29 @@ class ProbeTurn(Generic[R]):
 class _Line(Generic[R]):
     """The requests of one line, each with its arrival."""
 
-    first: dict[R, Arrival] = field(default_factory=dict)
-    """Those that a job waits for."""
+    parts: tuple[dict[R, Arrival], ...] = field(default_factory=lambda: ({}, {}, {}))
+    """By their place in the line."""
 
-    rest: dict[R, Arrival] = field(default_factory=dict)
+    def head(self, key: FairnessKey) -> _LineHead:
+        """Return the request that is taken next. ``key``: that of the line."""
+        place, part = next(each for each in enumerate(self.parts) if each[1])
+        return _LineHead(key, next(iter(part.values())), int(place == Place.HURRIED))
 
-    def head(self) -> Arrival:
-        """Return the arrival of the request that is taken next."""
-        return next(chain(self.first.values(), self.rest.values()))
+    def has(self, request: R, place: Place) -> bool:
+        """Return whether a request waits at this place or before it."""
+        return any(request in part for part in self.parts[: place + 1])
 
     def take(self, most: int) -> tuple[R, ...]:
         """Remove and return at most ``most`` requests."""
-        taken = tuple(islice(chain(self.first, self.rest), most))
+        taken = tuple(islice(chain(*self.parts), most))
         for request in taken:
             self.discard(request)
         return taken
 
     def discard(self, request: R) -> None:
         """Remove a request, if it waits."""
-        self.first.pop(request, None)
-        self.rest.pop(request, None)
+        for part in self.parts:
+            part.pop(request, None)
 
 
 class ProbeQueue(Generic[R]):
@@ -87,22 +104,21 @@ class ProbeQueue(Generic[R]):
         self._history = TurnHistory()
         self._count = 0
 
-    def has(self, request: R, key: FairnessKey, *, first: bool) -> bool:
-        """Return whether a request waits in its line. ``first``: whether among those at the front
-        of it."""
+    def has(self, request: R, key: FairnessKey, place: Place) -> bool:
+        """Return whether a request waits at this place of its line, or before it."""
         line = self._lines.get(key)
-        return line is not None and (request in line.first or (not first and request in line.rest))
+        return line is not None and line.has(request, place)
 
-    def add(self, request: R, key: FairnessKey, *, first: bool = False) -> None:
-        """Add a request to its line, or to those at the front of it. A request that waits already
-        keeps its place, unless it moves to the front. Does nothing if the line is full."""
+    def add(self, request: R, key: FairnessKey, place: Place = Place.REST) -> None:
+        """Add a request to its line. One that waits already keeps its place, unless it moves
+        forward. Does nothing if that part of the line is full."""
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = _Line()
             self._lines_of[key.owner] += 1
             self._history.record_arrival(key)
-        part = line.first if first else line.rest
-        if len(part) < MAX_WAITING and not self.has(request, key, first=first):
+        part = line.parts[place]
+        if len(part) < MAX_WAITING and not line.has(request, place):
             self._count += 1
             line.discard(request)
             part[request] = (0, self._count, "")
@@ -116,16 +132,12 @@ class ProbeQueue(Generic[R]):
         served = {each.owner for each in running} if is_last_place else set()
         if self._lines_of.keys() <= served:
             return None
-        heads = [
-            _LineHead(key, line.head())
-            for key, line in self._lines.items()
-            if key.owner not in served
-        ]
+        heads = [line.head(key) for key, line in self._lines.items() if key.owner not in served]
         chosen = self._history.choose(heads)
         self._history.record_start(chosen, heads)
         line = self._lines[chosen.key]
         taken = line.take(most)
-        if not line.first and not line.rest:
+        if not any(line.parts):
             self._forget(chosen.key)
         return ProbeTurn(chosen.key, taken)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.service.child_starts import ChildStarts
-from heygem_daemon.service.probe_queue import KeptAnswers, ProbeQueue, line_of
+from heygem_daemon.service.probe_queue import KeptAnswers, Place, ProbeQueue, line_of
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.turns import FairnessKey
 from heygem_daemon.spool.formats import media_kind
@@ -80,6 +80,7 @@ class Prober:
         self._on_answer = on_answer
         self._inbox = inbox
         self._preferred: Container[Path] = ()
+        self._hurried: Container[Path] = ()
         self._waiting: ProbeQueue[FileVersion] = ProbeQueue(MAX_CHILDREN)
         self._children: dict[FileVersion, _Child] = {}
         self._answers: KeptAnswers[FileVersion, bool] = KeptAnswers()
@@ -100,7 +101,7 @@ class Prober:
         key = line_of(path, status.st_uid, self._inbox, self._hot_folders)
         if (answer := self._answers.pop(version, key.owner)) is not None:
             return answer
-        self._request(version, key, first=path in self._preferred)
+        self._request(version, key, Place.WANTED if path in self._preferred else Place.REST)
         return None
 
     def examine(self, version: FileVersion, owner: int) -> None:
@@ -109,13 +110,18 @@ class Prober:
 
         ``owner``: the user id of the file's owner. To repeat a request costs next to nothing."""
         key = line_of(version[0], owner, self._inbox, self._hot_folders)
-        if not self._waiting.has(version, key, first=True):
-            self._request(version, key, first=True)
+        if not self._waiting.has(version, key, Place.HURRIED):
+            self._request(version, key, Place.WANTED)
 
     def prefer(self, files: Container[Path]) -> None:
         """Let these files pass the others of their line from the next request on: somebody waits
         for a job with them."""
         self._preferred = files
+
+    def hurry(self, files: Container[Path]) -> None:
+        """Let these files, and those in these folders, pass even those from the next request on:
+        somebody asked that their job goes first."""
+        self._hurried = files
 
     def advance(self) -> None:
         """Collect the answers of the children that have ended, and start the next ones. Without it
@@ -130,9 +136,11 @@ class Prober:
         taken, self._contents = self._contents, {}
         return taken
 
-    def _request(self, version: FileVersion, key: FairnessKey, *, first: bool) -> None:
+    def _request(self, version: FileVersion, key: FairnessKey, place: Place) -> None:
         if version not in self._children:
-            self._waiting.add(version, key, first=first)
+            path = version[0]
+            is_hurried = path in self._hurried or path.parent in self._hurried
+            self._waiting.add(version, key, Place.HURRIED if is_hurried else place)
             self._start_next()
 
     def count_by_folder(self, hot_folders: Container[str]) -> None:

@@ -22,7 +22,7 @@ class Probes:
         )
         self.sidecars = SidecarProber(on_answer=on_answer, inbox=inbox)
         self.contents = ContentProbe(
-            self.media.examine, self.media.take_contents, self.media.prefer
+            self.media.examine, self.media.take_contents, self.media.prefer, self.media.hurry
         )
         self._count_by_folder(settings)
 

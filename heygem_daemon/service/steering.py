@@ -7,6 +7,7 @@ crash. Then it is deleted, and the status says what became of it.
 import contextlib
 import math
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
@@ -83,6 +84,8 @@ class Steering:
         self._has_bug = False
         self._hurried: dict[str, int] = {}
         """When somebody asked that a file or folder in an inbox goes first, by its title."""
+        self._urgent: set[Path] = set()
+        """The files and folders that are examined before others."""
 
     def run(self, settings: Settings) -> None:
         """Carry out what can be carried out now. Raises the first fault after all were tried."""
@@ -120,7 +123,8 @@ class Steering:
                 self._finish(each, Answer(reason.removesuffix("."), is_refusal=True), now)
         # What this look had no time for stays as it was.
         self._hurried = {**(self._hurried if self._first else {}), **hurries.candidates}
-        self._claims.hurry(self._hurried)
+        self._urgent = hurries.files | (self._urgent if self._first else set())
+        self._claims.hurry(self._hurried, self._urgent)
         self._take_late_sidecars({key for each in asked for key in each.found.request.keys})
         if faults:
             raise faults[0]
@@ -223,6 +227,7 @@ class Steering:
             name = printable(request.name.strip())
             asked.waits_for = f"{name} is tried again first"
             return None
+        hurries.files |= {each.path for each in found if each.path is not None}
         if request.verb == "cancel":
             decision = decide_cancel(request, found, has_acted=has_acted, has_foreign=has_foreign)
             self._cancel(asked, decision.act_on, user_name(request.owner), now)

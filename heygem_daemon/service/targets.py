@@ -32,7 +32,10 @@ class Target:
     """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
 
     candidate: Candidate | None = None
-    """Of what is complete, and of what waits until somebody acts."""
+    """Of what is complete, and of what is not but can be cancelled."""
+
+    path: Path | None = None
+    """Of what is arriving."""
 
     is_stuck: bool = False
     """Whether it is a folder that is no batch unless somebody acts."""
@@ -47,6 +50,12 @@ class Target:
     def hurried_ns(self) -> int | None:
         """When its owner asked that it goes first; None: nobody did, or it is not claimed."""
         return self.job.journal.hurried_ns if self.job else None
+
+    @property
+    def lacks_partner(self) -> bool:
+        """Whether it is a file that waits for another one."""
+        source = self.candidate.source if self.candidate else None
+        return self.stage == "arriving" and isinstance(source, Pair) and source.is_alone
 
     @property
     def is_being_cancelled(self) -> bool:
@@ -106,7 +115,7 @@ def find_targets(
     dropped_names: Mapping[str, str],
 ) -> TargetIndex:
     """Return what has not ended, by its folded names. ``candidates`` are complete; what is
-    ``incomplete`` waits until somebody acts.
+    ``incomplete`` is not, but can be cancelled.
 
     ``arriving``: the files and folders of the inboxes that may be meant; ``dropped_names``: the
     users' names of the folders of claimed batches, by the batch's id.
@@ -119,7 +128,9 @@ def find_targets(
         targets.add({key}, Target("complete", candidate.owner, folder, candidate=candidate))
     for each, held in _with_candidates(arriving, incomplete):
         if each.key not in complete:
-            target = Target("arriving", each.owner, each.folder, held, is_stuck=each.is_stuck)
+            target = Target(
+                "arriving", each.owner, each.folder, held, each.path, is_stuck=each.is_stuck
+            )
             targets.add({each.key}, target)
     for queued in snapshot.queued:
         _add_job(targets, "queued", queued.job, dropped_names, queued=queued)

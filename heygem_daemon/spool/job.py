@@ -201,6 +201,11 @@ class Pair:
     sidecar: Path | None = None
 
     @property
+    def is_alone(self) -> bool:
+        """Whether it is one media file."""
+        return self.audio == self.video
+
+    @property
     def files(self) -> frozenset[Path]:
         """The files that are claimed together."""
         return frozenset({self.audio, self.video} | ({self.sidecar} if self.sidecar else set()))

@@ -37,6 +37,9 @@ class SettleResult:
     """Seconds since each file of the scan was first observed."""
     faulty: frozenset[Path] = frozenset()
     """The files among those waiting that could not be examined for ``MAX_FAULTS`` tries."""
+    doubtful: frozenset[Path] = frozenset()
+    """The files among those waiting that are quiet, and that nobody has open for writing: they have
+    yet to be checked, or look incomplete."""
 
     @property
     def is_settling(self) -> bool:
@@ -67,8 +70,8 @@ class Settler:
     changes; ``on_fault`` is called with it and the error.
 
     They are called for at most MAX_LOOKS files of one owner in one scan, or as many as
-    ``limit_looks`` says. Those that ``prefer`` names come first, then those that were looked at
-    longest ago, in the order of their arrival.
+    ``limit_looks`` says. Those that ``hurry`` names come first, then those that ``prefer`` names,
+    then those that were looked at longest ago, in the order of their arrival.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class Settler:
         self._draft_sizes: Mapping[int, int] = {}
         self._trusted = ROOT_ALONE
         self._preferred: Container[Path] = ()
+        self._urgent: Container[Path] = ()
         self._marker_times: dict[tuple[str, int], float] = {}
         """When each marker was first observed, by its name and owner."""
 
@@ -117,6 +121,10 @@ class Settler:
         """Look at these files before the others of their owners."""
         self._preferred = files
 
+    def hurry(self, files: Container[Path]) -> None:
+        """Look at these files before even those."""
+        self._urgent = files
+
     def observe(self, snapshot: FolderSnapshot, now: float) -> SettleResult:
         """Return the state of all files of a scan made at monotonic time ``now`` (seconds). Files
         that are not in the scan are forgotten."""
@@ -137,14 +145,16 @@ class Settler:
             {path: file.reason for path, file in files.items() if file.reason is not None},
             ages,
             frozenset(path for path, file in files.items() if file.faults >= MAX_FAULTS),
+            frozenset(path for path, file in files.items() if file.doubtful and not file.settled),
         )
 
-    def _order_of_looks(self, file: "_TrackedFile", now: float) -> tuple[bool, float, int]:
+    def _order_of_looks(self, file: "_TrackedFile", now: float) -> tuple[bool, bool, float, int]:
         """Return what sorts files by when they are looked at: in the order of their arrival, then
         in turns. Where many wait, that one was probed early says nothing of its turn when quiet."""
         is_quiet = self._is_quiet(file, now - file.unchanged_since)
         last = file.looked_at if is_quiet else file.probed_early_at
-        return file.entry.path not in self._preferred, last, file.entry.ctime_ns
+        path = file.entry.path
+        return path not in self._urgent, path not in self._preferred, last, file.entry.ctime_ns
 
     def _find_reason(self, file: "_TrackedFile", now: float) -> str | None:
         """Return why the file is not settled; None if it is. Whatever it raises concerns this file
@@ -186,6 +196,7 @@ class Settler:
 
     def _waiting_reason(self, file: "_TrackedFile", now: float) -> str | None:
         """Return why the file is not settled; None if it is."""
+        file.doubtful = False
         quiet = now - file.unchanged_since
         if not self._is_quiet(file, quiet):
             if file.unchanged_scans > 0 and quiet >= self._quiet_seconds / 2:
@@ -200,6 +211,7 @@ class Settler:
         """Return why a quiet file is not settled; None if it is."""
         if self._is_open_for_writing(file.entry.path):
             return "a program still has it open for writing"
+        file.doubtful = True
         if quiet < self._long_patience_seconds:
             if file.entry.size == 0:
                 return "it is empty so far"
@@ -255,6 +267,8 @@ class _TrackedFile:
     probed_at: float | None = None
     complete: bool = False
     settled: bool = False
+    doubtful: bool = False
+    """Whether it was quiet when it was last looked at, and nobody had it open for writing."""
     looked_at: float = -math.inf
     """When it was last looked at while it was quiet."""
     probed_early_at: float = -math.inf

@@ -55,6 +55,7 @@ class ServiceHarness:
     read_sidecar: ReadSidecar = read_here
     """Reads sidecars in this process, which a daemon never does: a child takes half a second."""
     content_probe: ContentProbe = NOTHING_FOUND
+    looks_complete: Callable[[Path], bool | None] = lambda _path: True
     advance_probes: Callable[[], None] = lambda: None
 
     announcer: Announcer | None = None
@@ -87,6 +88,7 @@ class ServiceHarness:
             read_processor_times=self._processor_times,
             read_sidecar=self.read_sidecar,
             content_probe=self.content_probe,
+            looks_complete=self.looks_complete,
             advance_probes=self.advance_probes,
             while_open=while_open,
             publish_status=announcer.status_written if announcer else lambda _status: None,

@@ -1,6 +1,6 @@
 """The requests that wait for a child process."""
 
-from heygem_daemon.service.probe_queue import MAX_WAITING, MORE_PLACES, ProbeQueue
+from heygem_daemon.service.probe_queue import MAX_WAITING, MORE_PLACES, Place, ProbeQueue
 from heygem_daemon.service.turns import FairnessKey
 
 ANNA, BEN = FairnessKey("uid 1"), FairnessKey("uid 2")
@@ -26,17 +26,17 @@ def test_what_a_job_waits_for_passes_the_rest_of_its_line() -> None:
     for name in ("lone 1", "lone 2", "partner"):
         queue.add(name, ANNA)
     for name in ("partner", "new", "partner"):
-        queue.add(name, ANNA, first=True)
-    assert queue.has("partner", ANNA, first=True)
-    assert not queue.has("lone 1", ANNA, first=True)
-    assert queue.has("lone 1", ANNA, first=False)
-    assert not queue.has("lone 1", BEN, first=False)
+        queue.add(name, ANNA, Place.WANTED)
+    assert queue.has("partner", ANNA, Place.WANTED)
+    assert not queue.has("lone 1", ANNA, Place.WANTED)
+    assert queue.has("lone 1", ANNA, Place.REST)
+    assert not queue.has("lone 1", BEN, Place.REST)
     assert taken(queue) == ["partner", "new", "lone 1", "lone 2"]
 
 
 def test_a_request_at_the_front_does_not_fall_back() -> None:
     queue: ProbeQueue[str] = ProbeQueue(1)
-    queue.add("pair", ANNA, first=True)
+    queue.add("pair", ANNA, Place.WANTED)
     queue.add("lone", ANNA)
     queue.add("pair", ANNA)
     assert taken(queue) == ["pair", "lone"]
@@ -46,7 +46,7 @@ def test_a_full_line_takes_what_a_job_waits_for() -> None:
     queue: ProbeQueue[str] = ProbeQueue(1)
     for number in range(MAX_WAITING + 5):
         queue.add(f"lone {number}", ANNA)
-    queue.add("pair", ANNA, first=True)
+    queue.add("pair", ANNA, Place.WANTED)
     found = taken(queue)
     assert found[0] == "pair"
     assert len(found) == MAX_WAITING + 1
@@ -56,8 +56,28 @@ def test_the_front_of_a_line_does_not_pass_other_owners() -> None:
     queue: ProbeQueue[str] = ProbeQueue(1)
     queue.add("anna's lone file", ANNA)
     for number in range(3):
-        queue.add(f"ben's pair {number}", BEN, first=True)
+        queue.add(f"ben's pair {number}", BEN, Place.WANTED)
     assert "anna's lone file" in taken(queue)[:2]
+
+
+def test_what_was_hurried_passes_its_line_and_the_other_folders_of_its_owner() -> None:
+    queue: ProbeQueue[str] = ProbeQueue(1)
+    folder = FairnessKey(ANNA.owner, "inbox/talks")
+    for number in range(20):
+        queue.add(f"pair {number}", ANNA, Place.WANTED)
+        queue.add(f"member {number}", folder)
+    queue.add("pair 9", ANNA, Place.HURRIED)
+    queue.add("member 9", folder, Place.HURRIED)
+    queue.add("member 9", folder)
+    assert set(taken(queue)[:2]) == {"pair 9", "member 9"}
+
+
+def test_what_was_hurried_passes_others_once() -> None:
+    queue: ProbeQueue[str] = ProbeQueue(1)
+    for number in range(20):
+        queue.add(f"ben's {number}", BEN, Place.WANTED)
+        queue.add(f"anna's {number}", ANNA, Place.HURRIED)
+    assert sum(name.startswith("ben") for name in taken(queue)[:10]) >= 4
 
 
 def test_files_of_several_people_that_take_long_leave_a_place_for_another() -> None:

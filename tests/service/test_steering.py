@@ -2,12 +2,14 @@
 
 import os
 import time
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
 
 from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Paused
+from heygem_daemon.service.contents import ContentProbe
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.notices import REQUESTS_OFF
 from heygem_daemon.spool.command_requests import leave_request
@@ -418,6 +420,54 @@ class TestIncomplete:
         harness.run_rounds(service, 6.0)
         assert (inbox(harness), harness.failed()) == ([], ["x", "x (2)", "x (3)"])
         assert harness.status().counts.failures == {"cancelled": 3}
+
+    @pytest.mark.parametrize("answer", [None, False])
+    def test_what_waits_for_the_check_or_looks_incomplete_is_cancelled(
+        self, harness: ServiceHarness, answer: bool | None
+    ) -> None:
+        """It waited until the check had answered, or until the patience was over."""
+        harness.looks_complete = lambda _path: answer
+        service = start(harness)
+        harness.drop("pair.wav", "pair.mp4", "half.mp4", "other.wav", "other.mp4")
+        harness.run_rounds(service, 8.0)
+        ask(harness, "pair.cancel", "half.cancel", "other.hurry")
+        harness.run_rounds(service, 2.0)
+        told = requests(harness)
+        assert told["pair.cancel"] == "pair is cancelled; its files are in failed"
+        assert told["half.cancel"] == "half is cancelled; its files are in failed"
+        assert told["other.hurry"] == "other goes first as soon as its files are complete"
+        assert harness.failed() == ["half", "pair"]
+        assert inbox(harness) == ["other.hurry", "other.mp4", "other.wav"]
+
+    def test_an_open_file_is_not_cancelled_before_its_writer_has_closed_it(
+        self, harness: ServiceHarness
+    ) -> None:
+        harness.looks_complete = lambda _path: None
+        service = start(harness)
+        harness.drop("pair.wav", "pair.mp4")
+        with (harness.spool.inbox / "pair.mp4").open("r+b"):
+            harness.run_rounds(service, 8.0)
+            ask(harness, "pair.cancel")
+            harness.run_rounds(service, 8.0)
+            assert harness.failed() == []
+        harness.run_rounds(service, 8.0)
+        assert harness.failed() == ["pair"]
+
+    def test_what_is_hurried_is_examined_first(self, harness: ServiceHarness) -> None:
+        hurried: list[Container[Path]] = []
+        harness.content_probe = ContentProbe(hurry=hurried.append)
+        harness.looks_complete = lambda _path: None
+        service = start(harness)
+        harness.drop("a.wav", "a.mp4", "b.wav", "b.mp4")
+        harness.drop_batch("talks", "1.wav", "1.mp4")
+        ask(harness, "B.hurry", "talks.hurry")
+        harness.run_rounds(service, 3.0)
+        names = ("a.wav", "b.wav", "b.mp4", "talks")
+        found = [name for name in names if harness.spool.inbox / name in hurried[-1]]
+        assert found == ["b.wav", "b.mp4", "talks"]
+        (harness.spool.inbox / "B.hurry").unlink()
+        harness.run_rounds(service, 3.0)
+        assert harness.spool.inbox / "b.wav" not in hurried[-1]
 
     def test_halves_that_came_too_far_apart_are_one(self, harness: ServiceHarness) -> None:
         harness.clock.wall_offset = 4e9  # later than the files' own times

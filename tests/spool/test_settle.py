@@ -302,3 +302,24 @@ def test_a_file_that_raised_is_examined_at_once_when_it_has_changed() -> None:
     faulty.clear()
     changed = replace(FILE, size=2000)
     assert next(now for now in range(8, 100) if _observe(settler, changed, now)) == 13
+
+
+def test_what_is_hurried_is_looked_at_before_all_others_of_its_owner() -> None:
+    settler = Settler(1.0)
+    settler.limit_looks(1)
+    entries = tuple(replace(FILE, path=Path(f"/inbox/{each}.mp4")) for each in "abc")
+    settler.prefer({entries[1].path})
+    settler.hurry({entries[2].path})
+    found = [settler.observe(FolderSnapshot(entries), now) for now in range(5)]
+    settled = [sorted(path.stem for path in each.settled) for each in found]
+    assert settled[2:] == [["c"], ["b", "c"], ["a", "b", "c"]]
+
+
+def test_a_quiet_file_that_waits_for_its_check_is_doubtful() -> None:
+    is_open = True
+    settler = Settler(1.0, looks_complete=lambda _path: None, is_open_for_writing=lambda _: is_open)
+    snapshot = FolderSnapshot((FILE,))
+    assert [bool(settler.observe(snapshot, now).doubtful) for now in range(4)] == [False] * 4
+    is_open = False
+    assert settler.observe(snapshot, 4).doubtful == {FILE.path}
+    assert settler.observe(FolderSnapshot((replace(FILE, size=5),)), 5).doubtful == frozenset()
