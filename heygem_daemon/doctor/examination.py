@@ -35,14 +35,18 @@ from heygem_daemon.doctor.host import host_checks
 from heygem_daemon.doctor.network import network_checks
 from heygem_daemon.doctor.nvidia_presence import NvidiaPresence, detect_nvidia
 from heygem_daemon.doctor.signing import signing_checks
+from heygem_daemon.doctor.slots import slots_check
 from heygem_daemon.doctor.speed import measure_speeds
 from heygem_daemon.doctor.weights import weights_checks
+from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.gpu.torch_build import installed_torch
 from heygem_daemon.spool.clock_record import describe_doubt, read_known_time
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.system.clock_sync import is_synchronized
+from heygem_daemon.system.host_memory import total_bytes
 from heygem_daemon.system.installation import shipped_weights
+from heygem_daemon.system.processors import read_processors
 
 PROBE = "heygem_daemon.doctor.probe"
 DRIVER_TIMEOUT_SECONDS = 30.0
@@ -175,6 +179,13 @@ def _machine(inputs: DoctorInputs, began: clock.ClockReading) -> list[Check]:
     doubt = describe_doubt(now.wall, known.newest, days)
     return [
         *host_checks(SpoolLayout(inputs.settings.spool).inbox, _memory_needed(inputs)),
+        slots_check(
+            inputs.settings,
+            _usable(inputs),
+            inputs.typical_job.request.need(CPU.name),
+            read_processors(),
+            total_bytes(),
+        ),
         clock.clock_check(began, now, synchronized, inputs.last_status_at, doubt),
         _confinement(inputs),
         *network_checks(inputs.settings),
