@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.check import Check, passed, warned
+from heygem_daemon.gpu.cpu_slots import count_slots
 from heygem_daemon.gpu.needs import Need
 from heygem_daemon.gpu.reading import GpuReading
-from heygem_daemon.service.cpu_slots import count_slots
 from heygem_daemon.system.processors import Processors
 from heygem_daemon.system.units import GIB
 

@@ -12,8 +12,9 @@ CONTEXT_BYTES = 256 * MIB
 SETTLED_SECONDS = 5.0
 """A utilisation read this soon after one of our jobs has ended may still be caused by that job."""
 
-Place = tuple[str | None, int]
-"""The UUID of a GPU and 1, or None and a slot of the CPU."""
+Place = tuple[str | None, int, str]
+"""The UUID of a GPU and 1, or None and a slot of the CPU; and the machine's node in the cluster,
+'' for the daemon's own machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,13 @@ class WorkerOccupancy:
     """For how long it has been idle."""
     slot: int = 1
     """Its slot of the CPU, from 1; always 1 on a GPU."""
+    node: str = ""
+    """Name of its machine's node in the cluster; '': the daemon's own machine."""
 
     @property
     def place(self) -> Place:
         """Where it is."""
-        return self.uuid, self.slot
+        return self.uuid, self.slot, self.node
 
     @property
     def held_bytes(self) -> int:

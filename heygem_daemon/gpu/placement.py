@@ -12,8 +12,18 @@ from itertools import groupby
 from typing import Literal
 
 from heygem_daemon.gpu.blockers import Blocker, find_blocker
-from heygem_daemon.gpu.occupancy import GpuOccupancy, Place, choose_idle_worker
-from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
+from heygem_daemon.gpu.occupancy import (
+    GpuOccupancy,
+    Place,
+    WorkerOccupancy,
+    choose_idle_worker,
+)
+from heygem_daemon.gpu.placement_request import (
+    NodeCpu,
+    PlacementContext,
+    PlacementRequest,
+    Policy,
+)
 from heygem_daemon.gpu.reading import GpuReading, Readings, gpu_label
 
 CROWDED_PERCENT = 50
@@ -38,15 +48,27 @@ class DeviceChoice:
     """The slot of the CPU, from 1; always 1 on a GPU."""
     slots: int = 1
     """How many slots the CPU has."""
+    node: str = ""
+    """Name of its machine's node in the cluster; '': the daemon's own machine."""
 
     @property
     def place(self) -> Place:
         """Where the worker is."""
-        return self.uuid, self.slot
+        return self.uuid, self.slot, self.node
+
+    @property
+    def key(self) -> str | None:
+        """What distinguishes it from other devices; a CPU counts as one, whatever its slots."""
+        return self.uuid if self.uuid is not None else cpu_key(self.node)
 
     @property
     def label(self) -> str:
-        """A short name for people, with the number where there may be several of one name."""
+        """A short name for people, with the number where there may be several of one name, and the
+        node if it is not the daemon's machine."""
+        return f"{self._name_here} (node {self.node})" if self.node else self._name_here
+
+    @property
+    def _name_here(self) -> str:
         if self.uuid is None and self.slots > 1:
             return f"{self.name}, slot {self.slot}"
         if self.index is None:
@@ -58,9 +80,14 @@ class DeviceChoice:
 CPU = DeviceChoice("cpu", None, "CPU")
 
 
+def cpu_key(node: str) -> str | None:
+    """Return the ``DeviceChoice.key`` of a node's CPU; ``node``: '' for the daemon's machine."""
+    return f"cpu@{node}" if node else None
+
+
 def device_choice(gpu: GpuReading) -> DeviceChoice:
     """Return that GPU as a device for a worker."""
-    return DeviceChoice("cuda:0", gpu.uuid, gpu.name, gpu.index, gpu.mig_instance)
+    return DeviceChoice("cuda:0", gpu.uuid, gpu.name, gpu.index, gpu.mig_instance, node=gpu.node)
 
 
 def join_labels(devices: Sequence[DeviceChoice]) -> str:
@@ -155,19 +182,54 @@ def _no_gpu_reason(readings: Readings, cuda_usable: bool) -> str | None:
 def _on_cpu(
     request: PlacementRequest, context: PlacementContext, notice: str | None
 ) -> Placed | Waiting:
-    workers = [each for each in context.workers if each.uuid is None]
-    busy = {each.slot for each in workers if not each.idle}
-    slots = range(1, context.cpu_slots + 1)
-    if len(busy) >= len(slots):
-        if len(slots) == 1:
+    machines = (NodeCpu("", context.cpu_slots), *context.nodes)
+    cpus = [_CpuPlaces.of(each, context.workers) for each in machines]
+    slots = sum(each.cpu.slots for each in cpus)
+    free = [each for each in cpus if each.free_slots]
+    if not free:
+        if slots == 1:
             return Waiting("The CPU's worker is busy with another job.")
-        return Waiting(f"The CPU's {len(slots)} workers are busy with other jobs.")
-    if None in context.quarantined:
-        return Waiting(f"CPU: {context.quarantined[None]}.")
-    idle = [each for each in workers if each.idle and each.slot in slots]
-    worker = choose_idle_worker(idle, request.engine)
-    slot = worker.slot if worker else next(each for each in slots if each not in busy)
-    return Placed(replace(CPU, slot=slot, slots=len(slots)), notice=notice)
+        return Waiting(f"The CPU's {slots} workers are busy with other jobs.")
+    usable = [each for each in free if each.key not in context.quarantined]
+    if not usable:
+        return Waiting(f"CPU: {context.quarantined[free[0].key]}.")
+    best = min(usable, key=lambda each: each.cost(request.engine))
+    worker = choose_idle_worker(best.idle, request.engine)
+    slot = worker.slot if worker else best.free_slots[0]
+    device = replace(CPU, slot=slot, slots=best.cpu.slots, node=best.cpu.node)
+    return Placed(device, notice=notice)
+
+
+@dataclass(frozen=True, slots=True)
+class _CpuPlaces:
+    """The CPU of one machine, and our workers there."""
+
+    cpu: NodeCpu
+    free_slots: tuple[int, ...]
+    """The slots that a new worker may take."""
+    idle: tuple[WorkerOccupancy, ...]
+    """The workers that could take a job."""
+
+    @classmethod
+    def of(cls, cpu: NodeCpu, workers: Sequence[WorkerOccupancy]) -> "_CpuPlaces":
+        here = [each for each in workers if each.uuid is None and each.node == cpu.node]
+        busy = {each.slot for each in here if not each.idle}
+        slots = range(1, cpu.slots + 1)
+        idle = tuple(each for each in here if each.idle and each.slot in slots)
+        free = [each for each in slots if each not in busy]
+        # A worker in a slot that is no more still has its share of the machine.
+        return cls(cpu, tuple(free[: max(0, cpu.slots - len(busy))]), idle)
+
+    @property
+    def key(self) -> str | None:
+        return cpu_key(self.cpu.node)
+
+    def cost(self, engine: str) -> tuple[float, bool, bool]:
+        """Return a sort key; the lowest is best: the smallest share of busy slots, the engine
+        loaded, an idle worker."""
+        busy = 1 - len(self.free_slots) / self.cpu.slots
+        loaded = any(engine in each.engines for each in self.idle)
+        return busy, not loaded, not self.idle
 
 
 def _on_gpu(

@@ -54,6 +54,8 @@ class GpuReading:
     """Number of the instance on that GPU."""
     unified: bool = False
     """Whether it shares the host's memory; ``total``, ``free`` and ``used`` are then None."""
+    node: str = ""
+    """Name of its machine's node in the cluster; '': the daemon's own machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,9 @@ class Readings:
 
 
 def gpu_label(gpu: GpuReading) -> str:
-    """Return a GPU's number, name and UUID."""
-    return f"GPU {gpu.index} ({gpu.name}, {gpu.uuid})"
+    """Return a GPU's number, name and UUID, and its node if it is not the daemon's machine."""
+    text = f"GPU {gpu.index} ({gpu.name}, {gpu.uuid})"
+    return f"{text} (node {gpu.node})" if gpu.node else text
 
 
 def describe_memory(gpu: GpuReading) -> str:

@@ -177,8 +177,10 @@ def build_memory_shares(
     """Return the share of a job that is to start on ``device``, and those of the running jobs.
 
     ``held``: all of the daemon's workers. ``rss_by_worker``: the resident memory of each in bytes,
-    by its number. A running job is assumed to need as much as the next one.
+    by its number. A running job is assumed to need as much as the next one. Those on other machines
+    do not count.
     """
+    held = [each for each in held if each.node == device.node]
     need = request.need(device.name)
     idle = [each for each in held if each.place == device.place and each.idle]
     worker = choose_idle_worker(idle, request.engine)

@@ -124,15 +124,15 @@ class ChunkSharing:
     def _missing_assistants(self, running: RunningJob) -> int:
         """Return how many more workers could draw a chunk of a job each."""
         is_stopping = running.is_pausing or running.cancelled_by is not None
-        if running.device.uuid is not None or running.job.id in self._unshared or is_stopping:
+        if not _is_cpu_here(running.device) or running.job.id in self._unshared or is_stopping:
             return 0
         return chunks_to_share(running.progress) - len(self.assistants_of(running.job.id))
 
     def _start(self, running: RunningJob, rss_by_worker: dict[int, int]) -> bool:
         """Start an assistant if a slot and memory are free; return whether it was started."""
         engine, workers = running.job.journal.options.engine, self._executor.occupancies()
-        placed = self._devices.place_beside(engine, workers)
-        if not isinstance(placed, Placed) or placed.device.uuid is not None:
+        placed = self._devices.place_beside(engine, workers, here=True)
+        if not isinstance(placed, Placed) or not _is_cpu_here(placed.device):
             return False
         request = build_placement_request(self._settings, engine)
         share, held = build_memory_shares(request, placed.device, workers, rss_by_worker)
@@ -174,6 +174,12 @@ def chunks_to_share(progress: Progress | None) -> int:
     frames_left = progress.total_frames - progress.frames
     chunk_frames = -(-progress.total_frames // progress.chunks)
     return max(0, frames_left // chunk_frames - 1)
+
+
+def _is_cpu_here(device: DeviceChoice) -> bool:
+    """Whether a device is the CPU of the daemon's own machine. A node that is cut off would go on
+    drawing into the workspace of a job that others draw."""
+    return device.uuid is None and not device.node
 
 
 def _fault(event: WorkerEvent) -> str | None:

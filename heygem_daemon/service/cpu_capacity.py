@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.devices import CpuSlotsCounted
+from heygem_daemon.gpu.cpu_slots import JobShare, count_slots, share_cores, share_memory
 from heygem_daemon.gpu.needs import Need
-from heygem_daemon.service.cpu_slots import JobShare, count_slots, share_cores, share_memory
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.system.processors import Processors
 from heygem_daemon.system.units import GIB

@@ -20,11 +20,11 @@ def device_statuses(snapshot: DispatchSnapshot, faults: ItemFaults) -> Iterator[
         lambda gpu: f"the status of {gpu.name}",
     )
     on_cpu = [each for each in snapshot.worker_memory if each[0].uuid is None]
-    for device, usage in sorted(on_cpu, key=lambda each: each[0].slot):
+    for device, usage in sorted(on_cpu, key=lambda each: (each[0].node, each[0].slot)):
         yield DeviceStatus(
             name=device.name,
             label=device.label,
-            fault=snapshot.quarantined.get(None),
+            fault=snapshot.quarantined.get(device.key),
             jobs=_jobs_on(device.place, snapshot),
             resident=True,
             worker_rss_bytes=usage.rss_bytes,
@@ -44,7 +44,7 @@ def _gpu_status(gpu: GpuReading, snapshot: DispatchSnapshot) -> DeviceStatus:
         power=gpu.power,
         throttled=gpu.throttled,
         fault=gpu.fault or snapshot.quarantined.get(gpu.uuid),
-        jobs=_jobs_on((gpu.uuid, 1), snapshot),
+        jobs=_jobs_on((gpu.uuid, 1, gpu.node), snapshot),
         resident=bool(workers),
     )
     return status.model_copy(update=_memory_fields(workers)) if workers else status

@@ -18,6 +18,7 @@ from heygem_daemon.events.devices import (
     QueueGoesOn,
     WorkerRetired,
 )
+from heygem_daemon.gpu.cpu_slots import JobShare
 from heygem_daemon.gpu.needs import Need, load_need
 from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import (
@@ -25,15 +26,20 @@ from heygem_daemon.gpu.placement import (
     DeviceChoice,
     Placed,
     Waiting,
+    cpu_key,
     device_choice,
     permitted_gpus,
     place,
 )
-from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
+from heygem_daemon.gpu.placement_request import (
+    NodeCpu,
+    PlacementContext,
+    PlacementRequest,
+    Policy,
+)
 from heygem_daemon.gpu.reading import GpuReading, Readings
 from heygem_daemon.gpu.torch_build import is_cuda_usable
 from heygem_daemon.service.cpu_capacity import CpuCapacity
-from heygem_daemon.service.cpu_slots import JobShare
 from heygem_daemon.service.gpu_capacity import GpuCapacity
 from heygem_daemon.service.quarantine import Quarantine
 from heygem_daemon.service.runtime import Clock
@@ -98,7 +104,9 @@ class DeviceFinder:
         clock: Clock,
         cpu: CpuCapacity,
         gpus: GpuCapacity,
+        read_nodes: Callable[[], Sequence[NodeCpu]] = tuple,
     ) -> None:
+        """``read_nodes``: the CPUs of the cluster's other machines."""
         self._settings = settings
         self._policy = build_placement_policy(settings)
         self._executor = executor
@@ -108,6 +116,7 @@ class DeviceFinder:
         """How many jobs the CPU renders at a time."""
         self.gpus = gpus
         """How many jobs each GPU renders at a time."""
+        self._read_nodes = read_nodes
         self._quarantine = Quarantine()
         self._waits: dict[str, _Wait] = {}
         self._reserved_gpus: frozenset[str] = frozenset()
@@ -132,19 +141,33 @@ class DeviceFinder:
     def capacity(self) -> int:
         """How many jobs could run at the same time if nobody else used the devices; 1 or more."""
         if not (gpus := self._gpus()):
-            return self.cpu.slots
+            return self.cpu.slots + sum(each.slots for each in self._read_nodes())
         return max(1, self.gpus.total(self._healthy(gpus)))
 
     def share_on(self, device: DeviceChoice, jobs: int) -> JobShare | None:
         """Return what the next job on ``device`` may use of the machine; None: all, as on a GPU.
         ``jobs``: how many run or wait, this one included."""
-        return self.cpu.share(jobs) if device.uuid is None else None
+        if device.uuid is not None:
+            return None
+        if not device.node:
+            return self.cpu.share(jobs)
+        return next((each.share for each in self._read_nodes() if each.node == device.node), None)
+
+    def cpu_slots_on(self, node: str) -> int:
+        """Return how many jobs the CPU of a node renders at a time; 0: the node is gone. ``node``:
+        '' for the daemon's machine."""
+        if not node:
+            return self.cpu.slots
+        return sum(each.slots for each in self._read_nodes() if each.node == node)
 
     @property
     def has_no_healthy_device(self) -> bool:
         """Whether every device of this machine is at fault or in quarantine."""
         gpus = self._gpus()
-        return not self._healthy(gpus) if gpus else None in self.quarantined()
+        if gpus:
+            return not self._healthy(gpus)
+        cpus = {cpu_key(""), *(cpu_key(each.node) for each in self._read_nodes())}
+        return cpus <= self.quarantined().keys()
 
     def update_readings(self) -> None:
         """Fetch the driver's latest readings, and exclude GPUs that are newly at fault."""
@@ -174,6 +197,7 @@ class DeviceFinder:
             self._reserved_gpus,
             self.cpu.slots,
             self._gpu_slots(),
+            self._read_nodes(),
             self._cuda_usable(),
         )
         answer = place(
@@ -186,16 +210,17 @@ class DeviceFinder:
         return answer
 
     def place_beside(
-        self, engine: str | None, workers: tuple[WorkerOccupancy, ...]
+        self, engine: str | None, workers: tuple[WorkerOccupancy, ...], here: bool = False
     ) -> Placed | Waiting:
         """Return where a job for ``engine`` could start if the daemon's workers were ``workers``.
-        Remembers and logs nothing."""
+        Remembers and logs nothing. ``here``: only CPUs of the daemon's own machine count."""
         context = PlacementContext(
             workers,
             self.quarantined(),
             frozenset(),
             self.cpu.slots,
             self._gpu_slots(),
+            () if here else self._read_nodes(),
             self._cuda_usable(),
         )
         request = build_placement_request(self._settings, engine)
@@ -218,10 +243,12 @@ class DeviceFinder:
         found = self.readings.find(uuid)
         return "the driver no longer shows it" if found is None else found.fault
 
-    def label(self, uuid: str | None) -> str:
-        """Return the device's name for people."""
-        found = self.readings.find(uuid) if uuid is not None else None
-        return device_choice(found).label if found is not None else uuid or CPU.label
+    def label(self, worker: WorkerOccupancy) -> str:
+        """Return the name of a worker's device for people."""
+        found = self.readings.find(worker.uuid) if worker.uuid is not None else None
+        if found is not None:
+            return device_choice(found).label
+        return worker.uuid or replace(CPU, node=worker.node).label
 
     def expire_waits(self) -> None:
         """Try to place all waiting jobs again, because a worker has become free."""
@@ -229,13 +256,13 @@ class DeviceFinder:
 
     def record_success(self, device: DeviceChoice) -> None:
         """Record that a job went well on the device."""
-        self._quarantine.release(device.uuid)
+        self._quarantine.release(device.key)
 
     def record_failure(self, device: DeviceChoice, reason: str) -> None:
         """Exclude a device for a while: it failed, or no engine could be loaded on it."""
-        seconds = self._quarantine.add(device.uuid, reason, self._clock.monotonic())
-        if self.has_no_healthy_device and device.uuid in (reasons := self.quarantined()):
-            self.hold = f"{device.label}: {reasons[device.uuid]}."
+        seconds = self._quarantine.add(device.key, reason, self._clock.monotonic())
+        if self.has_no_healthy_device and device.key in (reasons := self.quarantined()):
+            self.hold = f"{device.label}: {reasons[device.key]}."
         if seconds is not None:
             DeviceRested(device.label, round(seconds, 1), reason).log()
 
@@ -253,11 +280,12 @@ class DeviceFinder:
         return {each.uuid: self.gpus.slots(each.uuid) for each in self.readings.gpus}
 
     def quarantined(self) -> dict[str | None, str]:
-        """Return why each device in quarantine is there, and the local time of its end, by UUID."""
+        """Return why each device in quarantine is there, and the local time of its end, by
+        ``DeviceChoice.key``."""
         wall = self._clock.wall()
         return {
-            uuid: f"{reason.removesuffix('.')}; next try at {time_of_day(wall + left)}"
-            for uuid, reason, left in self._quarantine.quarantined(self._clock.monotonic())
+            key: f"{reason.removesuffix('.')}; next try at {time_of_day(wall + left)}"
+            for key, reason, left in self._quarantine.quarantined(self._clock.monotonic())
         }
 
     def _with_missing_gpu_fault(self, readings: Readings) -> Readings:
@@ -294,9 +322,7 @@ class DeviceFinder:
         self.gpus.want(answer.awaited_gpus)
         self._reserved_gpus |= answer.awaited_gpus
         self.hold = None if has_running_job else answer.reason
-        labels = {
-            each.worker_number: self.label(each.uuid) for each in self._executor.occupancies()
-        }
+        labels = {each.worker_number: self.label(each) for each in self._executor.occupancies()}
         for worker in answer.retire_workers:
             WorkerRetired(labels[worker], "a job needs its memory").log()
             self._executor.retire(worker)

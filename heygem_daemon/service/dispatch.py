@@ -310,6 +310,8 @@ class Dispatcher:
         return shortage is not None
 
     def _lacks_memory(self, engine: str | None, choice: Placed) -> bool:
+        if choice.device.node:  # its agent counts slots by the memory there
+            return False
         request = build_placement_request(self._settings, engine)
         next_job, running = build_memory_shares(
             request, choice.device, self._executor.occupancies(), self.attempts.rss_by_worker
@@ -324,13 +326,12 @@ class Dispatcher:
             self._queue.set_reason(queued, shortage, "memory" if shortage else None)
 
     def _submit(self, queued: QueuedJob, choice: Placed) -> None:
-        job = self._spool.begin_attempt(queued.job)
+        job = self._spool.begin_attempt(queued.job, choice.device.node)
         self._queue.record_start(queued, self._clock.monotonic())
         self._queue.remove(queued)
         now = self._clock.monotonic()
-        self.attempts.add(
-            RunningJob(queued, job, choice.device, choice.notice, self._clock.wall(), now)
-        )
+        running = RunningJob(queued, job, choice.device, choice.notice, self._clock.wall(), now)
+        self.attempts.add(running)
         member = job.journal.member
         place = (member.number, member.of) if member else (None, None)
         JobStarted(choice.device.label, job.journal.attempts, *place).log(job_logger(job))

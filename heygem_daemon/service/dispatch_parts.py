@@ -67,7 +67,9 @@ def build_parts(
     gpus = GpuCapacity(
         settings, clock, dependencies.read_processors, dependencies.read_processor_times
     )
-    devices = DeviceFinder(settings, executor, dependencies.read_gpus, clock, cpu, gpus)
+    devices = DeviceFinder(
+        settings, executor, dependencies.read_gpus, clock, cpu, gpus, dependencies.read_nodes
+    )
     faults = dependencies.faults
     gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
     tally = Tally(dependencies.job_ended)

@@ -45,11 +45,12 @@ class WorkerReaper:
         for worker, reason in find_dispensable_workers(
             self._devices.readings, held, self._idle_policy
         ):
-            WorkerRetired(self._devices.label(worker.uuid), reason).log()
+            WorkerRetired(self._devices.label(worker), reason).log()
             self._executor.retire(worker.worker_number)
         for worker in held:
-            if worker.uuid is None and worker.idle and worker.slot > self._devices.cpu.slots:
-                WorkerRetired(self._devices.label(None), "the CPU has fewer workers now").log()
+            slots = self._devices.cpu_slots_on(worker.node)
+            if worker.uuid is None and worker.idle and worker.slot > slots:
+                WorkerRetired(self._devices.label(worker), "the CPU has fewer workers now").log()
                 self._executor.retire(worker.worker_number)
 
     def kill_if_stuck(self, running: RunningJob) -> None:

@@ -42,6 +42,8 @@ class StartCheck:
         placed = self.devices.place_beside(engine, workers)
         if not isinstance(placed, Placed) or placed.device.place != running.device.place:
             return False
+        if placed.device.node:
+            return True
         request = build_placement_request(settings, engine)
         share, held = build_memory_shares(
             request, placed.device, workers, self.attempts.rss_by_worker

@@ -10,6 +10,7 @@ from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.devices import ModelFact, ModelLoaded, WorkerNote
 from heygem_daemon.events.jobs import AttemptFailed
+from heygem_daemon.gpu.cpu_slots import JobShare
 from heygem_daemon.gpu.evidence import Evidence
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.gpu.warnings import WarningKind
@@ -28,7 +29,6 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.report.failure_kind import FailureKind
-from heygem_daemon.service.cpu_slots import JobShare
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.job import Job

@@ -7,7 +7,7 @@ import os
 import re
 import select
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolBusy
 from heygem_daemon.events.daemon import StepHeld, StepResumed
+from heygem_daemon.gpu.placement_request import NodeCpu
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.status import Status
@@ -105,6 +106,9 @@ class Dependencies:
 
     read_gpus: Callable[[], Readings] = Readings
     """Returns the GPUs' latest readings. It never waits for the driver."""
+
+    read_nodes: Callable[[], Sequence[NodeCpu]] = tuple
+    """Returns the CPUs of the cluster's other machines. It never waits for them."""
 
     clock: Clock = field(default_factory=Clock)
     notifier: Notifier = field(default_factory=Notifier)

@@ -18,6 +18,8 @@ from heygem_daemon.system.untrusted import RECORD_LIMITS, parse_model
 JOURNAL_FILE = "job.json"
 SIDECAR_FILE = "options.toml"
 WORKSPACE_FOLDER = "work"
+LEASE_PREFIX = "lease-"
+"""Of a folder in it, the workspace of a job after an attempt on a node of the cluster."""
 MEDIA_FOLDER = "media"
 """Folder of a batch that holds its media files, which the members share."""
 SEGMENT = re.compile(r"segment-\d+[ab]*\.[a-z0-9]+")
@@ -145,6 +147,11 @@ class Journal(FrozenModel):
     """Whether the last attempt got beyond reading the files, and nothing has ended it yet."""
     chunks: int = 0
     """Finished chunks at the start of the last attempt."""
+    node: FileName | Literal[""] = ""
+    """The node of the cluster on which the last attempt ran; '': the daemon's own machine."""
+    lease: int = Field(default=0, ge=0)
+    """Number of the workspace. It grows after each attempt on a node: one that is cut off may go on
+    writing into the workspace that it knows, and nothing there is published any more."""
     deferrals: int = 0
     """Attempts that did not count, because an environment fault ended them."""
     troubles: tuple[AttemptFailure, ...] = ()
@@ -251,7 +258,8 @@ class Job:
     @property
     def workspace(self) -> Path:
         """Folder for checkpoints and results."""
-        return self.folder / WORKSPACE_FOLDER
+        lease, folder = self.journal.lease, self.folder / WORKSPACE_FOLDER
+        return folder / f"{LEASE_PREFIX}{lease}" if lease else folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from heygem_daemon.spool.job import (
 )
 from heygem_daemon.spool.kept_chunks import count_chunks, keep_chunks, take_kept_chunks
 from heygem_daemon.spool.layout import SpoolLayout, save_journal
+from heygem_daemon.spool.lease import lease_anew
 from heygem_daemon.spool.mounts import find_missing_mount, find_mount
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.own_folders import require_identity, require_private
@@ -219,16 +220,16 @@ class Spool(SpoolLayout):
             clause = why.removesuffix(".")
             recovery.set_aside_claimed(self._place, self.files, folder, clause, self.language)
 
-    def begin_attempt(self, job: Job) -> Job:
-        """Count an attempt durably before it starts. Return the changed job."""
+    def begin_attempt(self, job: Job, node: str = "") -> Job:
+        """Count an attempt on ``node`` durably before it starts. Return the changed job."""
         with self._guard():
             count = count_start(job.journal, has_progressed=self.has_progressed(job))
             self._make_member_folder(job)
             self.files.remove_tree(job.folder / STAGE_FOLDER)
+            job = lease_anew(self.files, job, node)
             take_kept_chunks(self.cache, self.files, job)
             self.files.make_folder(job.workspace)
-            chunks = count_chunks(job.workspace)
-            return self._save_changes(job, **count, chunks=chunks)
+            return self._save_changes(job, **count, chunks=count_chunks(job.workspace))
 
     def has_progressed(self, job: Job) -> bool:
         """Return whether the job has more finished chunks than at its last start."""
@@ -253,9 +254,8 @@ class Spool(SpoolLayout):
             return self._save_changes(job, troubles=troubles, at_work=False)
 
     def hurry(self, job: Job, asked_ns: int) -> tuple[Job, bool]:
-        """Record that the job goes first in its line. Return the changed job, and whether it has a
-        journal in which that is written. ``asked_ns``: when that was asked, nanoseconds since the
-        epoch."""
+        """Record that the job goes first in its line. Return the changed job, and whether that is
+        written in a journal. ``asked_ns``: when that was asked, nanoseconds since the epoch."""
         with self._guard():
             return record_hurry(self.files, job, asked_ns)
 

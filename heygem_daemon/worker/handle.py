@@ -87,6 +87,7 @@ class WorkerHandle:
             engines=frozenset(self.engines),
             idle_seconds=now - self.last_progress_at if self.idle else 0.0,
             slot=self.device.slot,
+            node=self.device.node,
         )
 
     def assign(self, device: DeviceChoice, render: Render, need_bytes: int, now: float) -> None:

@@ -51,6 +51,7 @@ class FakeWorker:
             engines=frozenset({"auto", "builtin"}),
             idle_seconds=now - self.idle_since if self.job_id is None else 0.0,
             slot=self.device.slot,
+            node=self.device.node,
         )
 
 

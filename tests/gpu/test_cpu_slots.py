@@ -2,14 +2,14 @@
 
 import pytest
 
-from heygem_daemon.gpu.needs import ESTIMATE, Need
-from heygem_daemon.service.cpu_slots import (
+from heygem_daemon.gpu.cpu_slots import (
     ROOM_BYTES,
     CpuWorkers,
     count_slots,
     share_cores,
     share_memory,
 )
+from heygem_daemon.gpu.needs import ESTIMATE, Need
 from heygem_daemon.system.processors import Processors
 from heygem_daemon.system.units import GIB
 
