@@ -97,3 +97,31 @@ class CommandsDropped(
 
     file: str
     waiting: int
+
+
+class CommandsKept(
+    Event, text="{count} commands of on_published that have not ended run after the next start"
+):
+    """The daemon stopped before their turn, or while the first of them ran."""
+
+    count: int
+
+
+class CommandsNotKept(
+    Event,
+    text="the commands of on_published that wait cannot be kept for the next start: {reason}",
+    level="WARNING",
+):
+    """The file in .state/ could not be written."""
+
+    reason: str
+
+
+class CommandsUnreadable(
+    Event, text="{file} cannot be read and is now {name}: {reason}", level="WARNING"
+):
+    """The commands that an earlier run has left are lost."""
+
+    file: str
+    name: str
+    reason: str

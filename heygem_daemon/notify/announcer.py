@@ -10,6 +10,7 @@ from uuid import uuid4
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.notify.command import CommandLimits, CommandRunner
 from heygem_daemon.notify.courier import Courier
+from heygem_daemon.notify.kept_commands import KeptCommands
 from heygem_daemon.notify.link import unit_address
 from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion, OccasionKind
 from heygem_daemon.notify.undelivered import Undelivered
@@ -47,8 +48,7 @@ class Announcer:
         self._settings = settings
         self._watch.wait_minutes = settings.notify_wait_minutes
         self._replace_courier()
-        if settings.on_published and self._commands is None:
-            self._commands = CommandRunner()
+        self._start_commands()
 
     def job_ended(self, job: FinishedJob, result: Path | None) -> None:
         """Tell of a job that was published as ``result``, or that failed. Returns at once."""
@@ -63,12 +63,7 @@ class Announcer:
         )
         settings = self._settings
         if result is not None and settings.on_published and self._commands is not None:
-            limits = CommandLimits(
-                seconds=settings.on_published_seconds,
-                folders=settings.on_published_folders,
-                confine=settings.confine == "auto",
-            )
-            self._commands.add(settings.on_published, result, job.id, limits)
+            self._commands.add(settings.on_published, result, job.id, _limits(settings))
 
     def status_written(self, status: Status) -> None:
         """Tell of a hold, of its end, and of a wait that is too long. Returns at once."""
@@ -83,22 +78,37 @@ class Announcer:
 
     @contextmanager
     def keeping(self, folder: Path) -> Iterator[None]:
-        """Keep in ``folder``, which is the daemon's alone meanwhile, what is not delivered, and
-        deliver what an earlier run has left there. The end takes some seconds at most."""
+        """Keep in ``folder``, which is the daemon's alone meanwhile, what is not delivered and what
+        commands have not ended, and go on with what an earlier run has left there. The end takes
+        some seconds at most."""
         self._folder = folder
         self._replace_courier()
+        self._close_commands()
+        self._start_commands()
         try:
             yield
         finally:
             self._folder = None
+            self._close_commands()
             self._close_courier()
             self._replace_courier()
 
     def close(self) -> None:
         """Deliver what waits, for some seconds at most."""
-        if self._commands is not None:
-            self._commands.close()
+        self._close_commands()
         self._close_courier()
+
+    def _start_commands(self) -> None:
+        """Run commands from now on, if one is configured. Returns at once."""
+        settings = self._settings
+        if settings.on_published and self._commands is None:
+            keep = None if self._folder is None else KeptCommands(self._folder)
+            self._commands = CommandRunner(keep, (settings.on_published, _limits(settings)))
+
+    def _close_commands(self) -> None:
+        commands, self._commands = self._commands, None
+        if commands is not None:
+            commands.close()
 
     def _replace_courier(self) -> None:
         """Start a courier with the settings in force, if they want one. Returns at once."""
@@ -141,6 +151,14 @@ class Announcer:
 
     def _count(self, delivery: Delivery) -> None:
         self._counts[delivery.outcome] += 1
+
+
+def _limits(settings: Settings) -> CommandLimits:
+    return CommandLimits(
+        seconds=settings.on_published_seconds,
+        folders=settings.on_published_folders,
+        confine=settings.confine == "auto",
+    )
 
 
 def _unicode(value: object) -> object:

@@ -7,16 +7,23 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Full, Queue
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import IO
 
 from heygem_daemon.config.command import fill_in
-from heygem_daemon.events.notify import CommandEnded, CommandFailed, CommandsDropped
+from heygem_daemon.events.notify import (
+    CommandEnded,
+    CommandFailed,
+    CommandsDropped,
+    CommandsKept,
+)
+from heygem_daemon.notify.kept_commands import KeptCommand, KeptCommands
 
 COMMAND = (sys.executable, "-m", "heygem_daemon.notify.command_process")
 MAX_WAITING = 1000
@@ -27,6 +34,12 @@ MAX_OUTPUT_BYTES = 2000
 
 CLOSE_SECONDS = 5.0
 """How long a command may go on when the daemon stops."""
+
+KILLED_SECONDS = 1.0
+"""How long the thread has to note what waits when a command was killed."""
+
+LOOK_SECONDS = 0.5
+"""How soon what is added is kept while a command runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +59,32 @@ class CommandLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    arguments: list[str]
-    result: Path
+    command: tuple[str, ...]
+    kept: KeptCommand
     limits: CommandLimits
+
+    @property
+    def result(self) -> Path:
+        return self.kept.path
 
 
 class CommandRunner:
     """Runs commands in a thread of its own, in the order of their jobs."""
 
-    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        keep: KeptCommands | None = None,
+        again: tuple[Sequence[str], CommandLimits] | None = None,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        """``keep``: where what waits is kept; None: nowhere. ``again``: what to run for the results
+        that an earlier run has left there. ``command``: the program that becomes the command."""
         self._command = tuple(command)
-        self._waiting: Queue[_Order | None] = Queue(MAX_WAITING)
+        self._keep, self._again = keep, again
+        self._given: SimpleQueue[_Order | None] = SimpleQueue()
+        """What the thread has not looked at; None: the runner is to end."""
+        self._waiting: deque[_Order] = deque()
+        """In the order of the jobs; the first one runs."""
         self._is_closing = Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = Thread(target=self._run_all, name="commands", daemon=True)
@@ -64,44 +92,86 @@ class CommandRunner:
 
     def add(self, command: Sequence[str], result: Path, job_id: str, limits: CommandLimits) -> None:
         """Run the command for a result, when those before it have ended. Returns at once."""
-        try:
-            self._waiting.put_nowait(_Order(fill_in(command, result, job_id), result, limits))
-        except Full:
+        if self._given.qsize() + len(self._waiting) > MAX_WAITING:
             CommandsDropped(result.name, MAX_WAITING).log()
+            return
+        self._given.put(_Order(tuple(command), KeptCommand.of(result, job_id), limits))
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Let the present command end, for that long at most. Those that wait are not run."""
+        """Let the present command end, for that long at most. It, if it was killed, and those that
+        wait are kept for the next run."""
         self._is_closing.set()
-        with suppress(Full):
-            self._waiting.put_nowait(None)
+        self._given.put(None)
         self._thread.join(seconds)
         if (process := self._process) is not None:
             _kill_group(process)
+            self._thread.join(KILLED_SECONDS)
 
     def _run_all(self) -> None:
-        while (order := self._waiting.get()) is not None:
+        self._take_up()
+        while True:
+            self._save()
+            self._accept(wait=not self._waiting)
+            self._save()
             if self._is_closing.is_set():
-                CommandFailed(order.result.name, "the daemon stopped before its turn").log()
-                continue
-            began = time.monotonic()
-            try:
-                problem = self._run(order)
-            except OSError as error:
-                problem = f"it could not be started: {error.strerror or error}"
-            if problem:
-                CommandFailed(order.result.name, problem).log()
-            else:
-                CommandEnded(order.result.name, round(time.monotonic() - began, 3)).log()
+                break
+            if self._run_first():
+                self._waiting.popleft()
+        self._leave()
+
+    def _take_up(self) -> None:
+        """Take up what an earlier run has left."""
+        if self._keep is not None and self._again is not None:
+            command, limits = self._again
+            kept = self._keep.load()
+            self._waiting.extend(_Order(tuple(command), each, limits) for each in kept)
+
+    def _accept(self, *, wait: bool) -> None:
+        """Queue what was given meanwhile. ``wait``: until there is something."""
+        with suppress(Empty):
+            while True:
+                order = self._given.get(block=wait)
+                if order is not None:
+                    self._waiting.append(order)
+                wait = False
+
+    def _save(self) -> bool:
+        return self._keep is not None and self._keep.save(each.kept for each in self._waiting)
+
+    def _leave(self) -> None:
+        """Say what becomes of the commands that did not end."""
+        if self._waiting and self._save():
+            CommandsKept(len(self._waiting)).log()
+            return
+        for order in self._waiting:
+            CommandFailed(order.result.name, "the daemon stopped before it had ended").log()
+
+    def _run_first(self) -> bool:
+        """Run the first command; return whether it ended before the runner was closed."""
+        order, began = self._waiting[0], time.monotonic()
+        try:
+            problem = self._run(order)
+        except OSError as error:
+            problem = f"it could not be started: {error.strerror or error}"
+        if not problem:
+            CommandEnded(order.result.name, round(time.monotonic() - began, 3)).log()
+        elif self._is_closing.is_set():
+            return False
+        else:
+            CommandFailed(order.result.name, problem).log()
+        return True
 
     def _run(self, order: _Order) -> str:
         """Run one command; return what is wrong, or nothing. Raises OSError."""
-        limits = order.limits
+        limits, result = order.limits, order.result
+        if not result.exists():
+            return "its result is gone"
         with tempfile.TemporaryDirectory(
             prefix="heygem-command-", ignore_cleanup_errors=True
         ) as scratch:
             request = {
-                "arguments": order.arguments,
-                "read": [str(order.result.parent)],
+                "arguments": fill_in(order.command, result, order.kept.job_id),
+                "read": [str(result.parent)],
                 "write": [scratch, *map(str, limits.folders)],
                 "confine": limits.confine,
             }
@@ -120,14 +190,25 @@ class CommandRunner:
                 assert process.stdin is not None
                 with suppress(BrokenPipeError), process.stdin as pipe:
                     pipe.write(json.dumps(request).encode() + b"\n")
-                status = process.wait(limits.seconds)
-            except subprocess.TimeoutExpired:
-                return f"it took more than {limits.seconds:g} s and was killed"
+                status = self._wait(process, limits.seconds)
+                if status is None:
+                    return f"it took more than {limits.seconds:g} s and was killed"
             finally:
                 _kill_group(process)
                 process.wait()
                 self._process = None
             return "" if status == 0 else _describe(status, end.last_line())
+
+    def _wait(self, process: "subprocess.Popen[bytes]", seconds: float) -> int | None:
+        """Return the status with which a command ended, None: not in time. What is given
+        meanwhile is kept."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(min(left, LOOK_SECONDS))
+            self._accept(wait=False)
+            self._save()
+        return None
 
 
 class _End:

@@ -1,10 +1,11 @@
 """Occasions and files of targets for the tests of notifications."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from heygem_daemon.notify.occasion import Occasion, OccasionKind
 
@@ -24,6 +25,14 @@ def occasion(kind: OccasionKind = "failed", **fields: object) -> Occasion:
         "seconds": 190.0,
     }
     return Occasion.model_validate({**common, **fields})
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG", format="{message}")
+    yield lines
+    logger.remove(sink)
 
 
 @pytest.fixture

@@ -42,12 +42,17 @@ class FakeRunner:
     """Keeps the commands."""
 
     added: list[tuple[object, ...]] = []  # noqa: RUF012 - emptied by each test
+    made: list["FakeRunner"] = []  # noqa: RUF012 - emptied by each test
+
+    def __init__(self, keep: object, again: object) -> None:
+        self.keep, self.again, self.is_closed = keep, again, False
+        FakeRunner.made.append(self)
 
     def add(self, *order: object) -> None:
         FakeRunner.added.append(order)
 
     def close(self) -> None:
-        pass
+        self.is_closed = True
 
 
 @pytest.fixture
@@ -55,6 +60,7 @@ def announced(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> Annou
     """The announcer of the services that the harness makes."""
     FakeCourier.made.clear()
     FakeRunner.added.clear()
+    FakeRunner.made.clear()
     monkeypatch.setattr(module, "CommandRunner", FakeRunner)
     harness.configure(
         notifications="/etc/notifications.toml",
@@ -151,3 +157,14 @@ def test_a_path_with_bytes_that_are_no_text_is_told_all_the_same(announced: Anno
     announced._post("on_hold", 0.0)
     (told,) = FakeCourier.made[-1].posted
     assert b"/srv/b?d" in told.to_line()
+
+
+def test_commands_are_kept_while_the_spool_is_open(announced: Announcer, tmp_path: Path) -> None:
+    with announced.keeping(tmp_path):
+        before, now = FakeRunner.made
+        assert before.keep is None
+        assert now.keep is not None
+        assert [each.is_closed for each in FakeRunner.made] == [True, False]
+    with announced.keeping(tmp_path):
+        assert not FakeRunner.made[-1].is_closed
+    assert all(each.is_closed for each in FakeRunner.made)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loguru import logger
 from pydantic import ValidationError
 
 from heygem_daemon.config.command import fill_in
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.notify.command import CommandLimits, CommandRunner
+from heygem_daemon.notify.kept_commands import FILE, KeptCommand, KeptCommands
 from heygem_daemon.system import landlock
 from tests.notify.conftest import wait_until
 
@@ -21,14 +21,6 @@ needs_landlock = pytest.mark.skipif(
     not landlock.abi_version(), reason="this kernel has no Landlock"
 )
 STRANGE = "a b;$(touch x)'\"`—视频\n.mp4"
-
-
-@pytest.fixture
-def log() -> Iterator[list[str]]:
-    lines: list[str] = []
-    sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG", format="{message}")
-    yield lines
-    logger.remove(sink)
 
 
 @pytest.fixture
@@ -182,5 +174,52 @@ def test_a_slow_command_delays_neither_the_daemon_nor_its_end(result: Path, log:
     wait_until(lambda: runner._process)
     runner.close(0.2)
     assert time.monotonic() - began < 20
-    wait_until(lambda: len(ended(log, "the daemon stopped before its turn")) == 19)
-    assert ended(log, "it ended with signal 9")
+    wait_until(lambda: len(ended(log, "the daemon stopped before it had ended")) == 20)
+
+
+def test_what_did_not_end_runs_after_the_next_start(
+    result: Path, log: list[str], tmp_path: Path
+) -> None:
+    keep = KeptCommands(tmp_path)
+    first = CommandRunner(keep)
+    first.add(("sleep", "3600"), result, "j1", limits(result, seconds=4000))
+    first.add(("true",), result, "j2", limits(result))
+    wait_until(lambda: first._process)
+    first.close(0.1)
+    assert ended(log, "2 commands of on_published that have not ended run after the next start")
+    assert not ended(log, "failed")
+    command = ("cp", "{result}", "{folder}/../elsewhere/{id}")
+    second = CommandRunner(KeptCommands(tmp_path), (command, limits(result, "elsewhere")))
+    wait_until(lambda: len(ended(log, "ended after")) == 2)
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["j1", "j2"]
+    wait_until(lambda: not (tmp_path / FILE).exists())
+    second.close()
+
+
+def test_a_daemon_that_is_killed_loses_no_command(
+    result: Path, log: list[str], tmp_path: Path
+) -> None:
+    killed = CommandRunner(KeptCommands(tmp_path))
+    for name in ("j1", "j2", "j3"):
+        killed.add(("sleep", "3600"), result, name, limits(result, seconds=4000))
+        wait_until(lambda: killed._process)
+    file = tmp_path / FILE
+    wait_until(lambda: file.exists() and all(each in file.read_text() for each in ("j2", "j3")))
+    found = KeptCommands(tmp_path).load()
+    assert [(each.path, each.job_id) for each in found] == [
+        (result, "j1"),
+        (result, "j2"),
+        (result, "j3"),
+    ]
+    killed.close(0)
+
+
+def test_the_command_of_a_result_that_is_gone_is_not_run(
+    result: Path, log: list[str], tmp_path: Path
+) -> None:
+    keep = KeptCommands(tmp_path)
+    keep.save([KeptCommand.of(result.with_name("gone.mp4"), "j1")])
+    runner = CommandRunner(keep, (("true",), limits(result)))
+    wait_until(lambda: ended(log, "the command for gone.mp4 failed: its result is gone"))
+    runner.close()
+    assert keep.load() == ()
