@@ -4,7 +4,7 @@ meant: what ended last. Pure."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from heygem_daemon.spool.batch.last_made import media_identities
+from heygem_daemon.spool.batch.last_made import media_identities, published_ends
 from heygem_daemon.spool.finished import input_identities
 from heygem_daemon.spool.names import fold
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordKind
@@ -27,7 +27,7 @@ class EndedItem:
 
     keys: frozenset[str]
     """Its folded names as commands use them; for a failed member of a batch that of the batch too,
-    and for a batch those of its published members."""
+    and for a batch those of its members that have a result."""
 
     whole: str
     """The id of the job, or of the batch that it is, or is a member of."""
@@ -55,8 +55,8 @@ def describe_ended(name: str, record: AnyRecord) -> EndedItem:
         keys.add(fold("/".join(record.location[1:-1])))
         whole = member.batch_id
     if isinstance(record, BatchRecord):
-        ended = (each for each in record.journal.ended if each.outcome == "published")
-        keys |= {fold(f"{record.title}/{each.name}") for each in ended}
+        present = published_ends(record, record.title)
+        keys |= {fold(f"{record.title}/{each.name}") for each in present}
         inputs = media_identities(record)
     else:
         own = input_identities(record)
