@@ -35,7 +35,7 @@ CALLS = {
     "BadInput", "TooLarge", "NoDecoder", "EnvironmentFault", "SpoolUnavailable", "SpoolBusy",
     "ClaimFailed", "DeviceUnavailable", "WeightsUnavailable", "NameContested", "UnreadableText",
     "InvalidResult", "ConfigurationError", "passed", "warned", "failed", "Section", "InboxNotice",
-    "name_each", "Answer", "refused", "say", "translate",
+    "name_each", "Answer", "refused", "say", "translate", "counted",
 }  # fmt: skip
 """Their arguments are texts for people."""
 

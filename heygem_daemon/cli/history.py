@@ -17,6 +17,7 @@ from heygem_daemon.cli.output import (
     say,
 )
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.history import HistoryEntry, read_history
@@ -50,8 +51,8 @@ def history(
         (_row(each) for each in shown),
     )
     count = sum(each.outcome == "failed" for each in shown)
-    jobs = "1 job" if len(shown) == 1 else f"{len(shown)} jobs"
-    say(f"{jobs}, {count} of them failed.")
+    jobs = counted(len(shown), "1 job", "{count} jobs")
+    say(f"{jobs}, {count} failed.")
 
 
 def parse_since(text: str, now: float) -> float:

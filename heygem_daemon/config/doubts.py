@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.wording import format_value
+from heygem_daemon.counts import counted
 
 EXIT_SECONDS = 13.0
 """How long a stop takes beyond ``stop_seconds``: the workers' end, and the moves in the spool."""
@@ -110,11 +111,13 @@ def _memory(settings: Settings, memory_bytes: int | None) -> Iterator[str]:
     elif memory_bytes is not None and settings.cpu_workers != "auto":
         together = asked * settings.cpu_workers
         if together > memory_bytes:
+            fitting = max(1, int(memory_bytes // asked))
+            room = counted(fitting, "1 worker has room", "{count} workers have room")
             yield (
                 f"cpu_workers = {settings.cpu_workers} with worker_memory_gib ="
                 f" {settings.worker_memory_gib:g} is {together / GIB:g} GiB, more than the"
                 f" {memory_bytes / GIB:.1f} GiB that the daemon may use: the kernel would kill"
-                f" workers; {max(1, int(memory_bytes // asked))} workers have room"
+                f" workers; {room}"
             )
 
 

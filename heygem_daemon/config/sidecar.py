@@ -24,6 +24,7 @@ from heygem_daemon.config.option_advice import advise, foreign_key, key_meant
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.sidecar_text import decode_text, with_plain_signs
 from heygem_daemon.config.wording import describe_problem, format_value
+from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
 from heygem_daemon.system.untrusted import (
     TextLimits,
@@ -254,7 +255,8 @@ def _validation_error(error: ErrorDetails) -> str:
 
 def _shortened(text: str) -> str:
     over = len(text) - MAX_SHOWN_CHARACTERS
-    return text if over <= 0 else f"{text[:MAX_SHOWN_CHARACTERS]}... ({over} characters more)"
+    more = counted(over, "1 character more", "{count} characters more")
+    return text if over <= 0 else f"{text[:MAX_SHOWN_CHARACTERS]}... ({more})"
 
 
 def _key(error: ErrorDetails) -> str:

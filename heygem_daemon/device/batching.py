@@ -7,6 +7,7 @@ It waits longer after each failure, because a batch that does not fit costs the 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from heygem_daemon.counts import counted
 from heygem_daemon.device.torch_errors import is_out_of_memory
 
 T = TypeVar("T")
@@ -92,7 +93,8 @@ class BatchSizer:
         self._successes, self._on_trial = 0, False
         if self.size < self._smallest:
             self._smallest = self.size
-            self._report(f"Memory ran out; the batch is now {self.size} pictures.")
+            pictures = counted(self.size, "1 picture", "{count} pictures")
+            self._report(f"Memory ran out; the batch is now {pictures}.")
 
     def _record_success(self) -> None:
         self._successes += 1

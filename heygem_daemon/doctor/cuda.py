@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from heygem_daemon.counts import counted
 from heygem_daemon.doctor.answers import CudaAnswer
 from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.doctor.child import ProbeFailure
@@ -126,4 +127,4 @@ def _variable_effect(
 
 
 def _gpus(count: int) -> str:
-    return f"{count} GPU" if count == 1 else f"{count} GPUs"
+    return counted(count, "1 GPU", "{count} GPUs")

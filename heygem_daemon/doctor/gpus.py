@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 
+from heygem_daemon.counts import counted
 from heygem_daemon.doctor.check import Check, Figures, failed, passed, warned
 from heygem_daemon.gpu.placement import Placed, Waiting, permitted_gpus, place
 from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
@@ -98,7 +99,8 @@ def _health_remedy(gpu: GpuReading, hot: float | None, daemon_running: bool) -> 
     A GPU at work may well be at its power limit; the evidence of the job says for how long.
     """
     if gpu.ecc_errors:
-        return f"{gpu.ecc_errors} memory errors that could not be corrected: plan to replace it."
+        errors = counted(gpu.ecc_errors, "1 memory error", "{count} memory errors")
+        return f"{errors} that could not be corrected: plan to replace it."
     if hot is not None and gpu.temperature is not None and gpu.temperature >= hot:
         return "It is hot and will slow down: check its cooling."
     if gpu.throttled and not daemon_running:
@@ -112,9 +114,10 @@ def _optional(gpu: GpuReading) -> list[str]:
         ("{value} % busy", gpu.utilisation),
         ("{value} °C", gpu.temperature),
         ("{value} W", gpu.power),
-        ("{value} processes", gpu.processes),
     ]
     reported = [form.format(value=round(value)) for form, value in figures if value is not None]
+    if gpu.processes is not None:
+        reported.append(counted(gpu.processes, "1 process", "{count} processes"))
     return [*reported, *(["a MIG instance"] if gpu.mig_parent else [])]
 
 

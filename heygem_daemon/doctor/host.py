@@ -5,6 +5,7 @@ import errno
 import os
 from pathlib import Path
 
+from heygem_daemon.counts import counted
 from heygem_daemon.doctor.check import Check, passed, warned
 from heygem_daemon.doctor.disk import nearest_existing
 from heygem_daemon.system.control_groups import CGROUP, read_number
@@ -43,9 +44,10 @@ def host_checks(inbox: Path, needed: int, proc: Path = PROC, cgroup: Path = CGRO
 
 def _processors(processors: Processors, proc: Path) -> Check:
     load = float((proc / "loadavg").read_text(encoding="ascii").split()[0])
-    detail = f"{processors.logical} cores, load {load:.1f}"
+    detail = counted(min(processors.cores, processors.logical), "1 core", "{count} cores")
     if processors.cores < processors.logical:
-        detail = f"{processors.cores} cores with {processors.logical} threads, load {load:.1f}"
+        detail += f" with {processors.logical} threads"
+    detail += f", load {load:.1f}"
     if processors.quota is not None:
         detail += f", limited to the time of {processors.quota:.1f} by the control group"
     if min(processors.logical, processors.quota or processors.logical) < 2:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.counts import counted
 from heygem_daemon.doctor.answers import SigningAnswer
 from heygem_daemon.doctor.check import Check, failed, passed, warned
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
@@ -52,7 +53,8 @@ def _expiry_check(expires: float | None, now: float) -> Check:
     if expires is None:
         return passed(NAME, "a trial signature is valid")
     days = int((expires - now) // 86_400)
-    detail = f"a trial signature is valid; the certificate expires in {days} days"
+    left = counted(days, "1 day", "{count} days")
+    detail = f"a trial signature is valid; the certificate expires in {left}"
     if days > SOON_DAYS:
         return passed(NAME, detail, {"days": days})
     return warned(NAME, detail, "Get a new one: without, results wait.", {"days": days})

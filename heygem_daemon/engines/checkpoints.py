@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from heygem_daemon.config.engines import shipped_folders
+from heygem_daemon.counts import counted
 from heygem_daemon.errors import WeightsUnavailable
 from heygem_daemon.spool.names import is_ignored
 from heygem_daemon.system.atomic import atomic_file, write_atomically
@@ -102,7 +103,8 @@ def find_obvious_fault(path: Path) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if size < LEAST_CHECKPOINT_BYTES:
-        return f"has {size} bytes, too few for a checkpoint"
+        found = counted(size, "1 byte", "{count} bytes")
+        return f"has {found}, too few for a checkpoint"
     if path.suffix.lower() == ".safetensors":
         # The length of a JSON object (8 bytes, little-endian), and the object.
         is_one = head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size

@@ -205,7 +205,7 @@ class ClockConfirmed(Event, text="the clock is confirmed: what has expired is de
 class ClockWasBehind(
     Event,
     text=(
-        "the clock was behind: {days} days of retention count from now for all jobs that have"
+        "the clock was behind: retention_days = {days} counts from now for all jobs that have"
         " ended so far"
     ),
     level="WARNING",
@@ -228,7 +228,7 @@ class MoreNotPurged(Event, text="{count} more could not be purged", level="WARNI
     count: int
 
 
-class Purged(Event, text="purged {count} expired files and folders"):
+class Purged(Event, text="expired files and folders purged: {count}"):
     """The end of a sweep that deleted something."""
 
     count: int

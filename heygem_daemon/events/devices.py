@@ -61,7 +61,7 @@ class GpuSlotsChanged(Event, text="{device} renders {slots} jobs at a time: {rea
 
 class CpuSlotsCounted(
     Event,
-    text="the CPU renders {slots} jobs at a time, each with {threads} of its threads",
+    text="jobs that the CPU renders at a time: {slots}, threads for each: {threads}",
 ):
     """How jobs share the CPU, once for each new number of jobs."""
 

@@ -194,7 +194,7 @@ class BatchAdvanced(Event, text="{done} of {of} done[, {failed} of them failed]"
     failed: int
 
 
-class BatchPacked(Event, text="packing {results} results into {zip}.zip, {mib} MiB"):
+class BatchPacked(Event, text="packing {results} of its results into {zip}.zip, {mib} MiB"):
     """All members have ended; the ZIP is written."""
 
     results: int

@@ -39,7 +39,7 @@ class NotificationsDropped(
 
 
 class NotificationsKept(
-    Event, text="{waiting} notifications are still to be sent: the next start does it"
+    Event, text="notifications still to be sent: {waiting}; the next start does it"
 ):
     """At a stop, targets had not taken them yet."""
 
@@ -56,7 +56,7 @@ class NotificationsNotKept(
 
 class NotificationsGivenUp(
     Event,
-    text="{count} notifications are given up: no target took them in a day, or in many starts",
+    text="notifications given up: {count}; no target took them in a day, or in many starts",
     level="WARNING",
 ):
     """They are older than a day, or the process that delivers ended again and again with them."""

@@ -38,7 +38,7 @@ class RequestAnswered(Event, text="{request} by {owner}: {answer}"):
 
 class RequestLinesLeftOut(
     Event,
-    text="{count} more lines about requests by {owner} are not logged one by one",
+    text="lines about requests by {owner} that are not logged one by one: {count}",
     level="WARNING",
 ):
     """Many requests of one user at once: 100 lines are logged, then six a minute."""

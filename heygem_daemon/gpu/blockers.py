@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from heygem_daemon.counts import counted
 from heygem_daemon.gpu.occupancy import GpuOccupancy
 from heygem_daemon.gpu.placement_request import PlacementContext, PlacementRequest, Policy
 from heygem_daemon.system.units import GIB
@@ -105,7 +106,7 @@ def _other_processes_note(occupancy: GpuOccupancy) -> str:
     """Return a note on the other processes on the GPU, if the driver reports any."""
     if not (others := occupancy.other_processes):
         return ""
-    return " (1 other process on it)" if others == 1 else f" ({others} other processes on it)"
+    return counted(others, " (1 other process on it)", " ({count} other processes on it)")
 
 
 def _gib(count: int | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from heygem_daemon.counts import counted
 from heygem_daemon.gpu.occupancy import (
     CONTEXT_BYTES,
     SETTLED_SECONDS,
@@ -42,7 +43,8 @@ def _retirement_reason(
     policy: IdlePolicy,
 ) -> str | None:
     if 0 < policy.idle_seconds <= worker.idle_seconds:
-        return f"it has had no job for {worker.idle_seconds / 60:.0f} minutes"
+        minutes = counted(round(worker.idle_seconds / 60), "1 minute", "{count} minutes")
+        return f"it has had no job for {minutes}"
     if worker.uuid is None or readings.fault is not None:
         return None
     occupancy = occupancies.get(worker.uuid)

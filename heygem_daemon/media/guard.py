@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.config.media_limits import MediaLimits
+from heygem_daemon.counts import counted
 from heygem_daemon.errors import TooLarge
 
 MAX_PICTURES_PER_SECOND = 260
@@ -36,7 +37,7 @@ class MediaGuard:
         if self.limits is not None and seconds > self.limits.seconds:
             raise TooLarge(
                 f"{path.name} lasts {_duration_in_words(seconds)} or more; the limit is "
-                f"{self.limits.minutes:g} minutes.",
+                f"{_minutes(self.limits.minutes)}.",
                 "Cut it into shorter parts, or ask the operator to raise max_minutes.",
             )
 
@@ -110,4 +111,8 @@ def refuse_out_of_memory(path: Path) -> Iterator[None]:
 
 
 def _duration_in_words(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.1f} hours"
+    return _minutes(round(seconds / 60)) if seconds < 6000 else f"{seconds / 3600:.1f} hours"
+
+
+def _minutes(count: float) -> str:
+    return counted(count, "1 minute", "{count} minutes")

@@ -11,6 +11,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput, NoDecoder
 from heygem_daemon.media.deinterlace import is_interlaced
 from heygem_daemon.media.frame_rate import output_rate
@@ -215,8 +216,9 @@ def require_sane_size(width: int, height: int, path: Path) -> None:
 def require_sane_sound(sample_rate: int, channels: int, path: Path) -> None:
     """Raise BadInput for a sound whose rate or channels no recording of speech has."""
     if not LOWEST_SAMPLE_RATE <= sample_rate <= HIGHEST_SAMPLE_RATE or channels > MOST_CHANNELS:
+        held = counted(channels, "1 channel", "{count} channels")
         raise BadInput(
-            f"The sound of {path.name} has {sample_rate} samples a second in {channels} channels; "
+            f"The sound of {path.name} has {sample_rate} samples a second in {held}; "
             f"{LOWEST_SAMPLE_RATE} to {HIGHEST_SAMPLE_RATE} in at most {MOST_CHANNELS} are "
             "supported.",
             "Export it as mono or stereo with 44,100 or 48,000 samples a second.",

@@ -1,5 +1,6 @@
 """Say what is wrong with a sound that is used nevertheless. Pure."""
 
+from heygem_daemon.counts import counted
 from heygem_daemon.media.audio_measurement import AudioMeasurement
 from heygem_daemon.media.channel_layout import aac_layout, is_unordered
 
@@ -30,7 +31,7 @@ def _damage_warnings(sound: AudioMeasurement) -> list[str]:
             "there is silence instead."
         )
     if sound.missing_seconds:
-        places = "1 place" if sound.missing_places == 1 else f"{sound.missing_places} places"
+        places = counted(sound.missing_places, "1 place", "{count} places")
         warnings.append(
             f"{float(sound.missing_seconds):.2f} s of the sound are missing by the time "
             f"stamps, at {places}: there is silence instead."
@@ -40,9 +41,10 @@ def _damage_warnings(sound: AudioMeasurement) -> list[str]:
         fault = "could not be read once" if once else f"could not be read {sound.read_errors} times"
         warnings.append(f"The audio file {fault}: sound may be missing there, or at its end.")
     if sound.bad_samples:
+        samples = counted(sound.bad_samples, "1 sample", "{count} samples")
         warnings.append(
-            f"{sound.bad_samples} samples of the sound are no numbers (NaN or infinite), or far "
-            "beyond full scale: they are silence."
+            f"No number (NaN or infinite), or far beyond full scale: {samples} of the sound. There "
+            "is silence instead."
         )
     return warnings
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from av import VideoFrame
 from av.video.stream import VideoStream
 
+from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_measurement import has_duration, measure_audio
 from heygem_daemon.media.decoded_index import decode_frames
@@ -132,7 +133,8 @@ class ResultVerifier:
                 if count % REPORT_INTERVAL_PICTURES == 0:
                     self._on_pictures(count)
         if count != frames:
-            raise InvalidResult(f"{count} pictures instead of {frames}")
+            found = counted(count, "1 picture", "{count} pictures")
+            raise InvalidResult(f"{found} instead of {frames}")
         length = count / fps
         if abs(length - duration) > Fraction(1, 2) / fps and count > 1:
             raise InvalidResult(

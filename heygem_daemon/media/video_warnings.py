@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from heygem_daemon.counts import counted
 from heygem_daemon.media.info import VideoInfo
 
 LONGEST_HOLD_SECONDS = 1.0
@@ -38,7 +39,7 @@ def _gap_warnings(video: VideoInfo, timestamps: NDArray[np.float64]) -> list[str
     held = steps[steps > max(LONGEST_HOLD_SECONDS, 3 / float(video.fps))]
     if video.repeated_pictures or not len(held):
         return []
-    places = "1 place" if len(held) == 1 else f"{len(held)} places"
+    places = counted(len(held), "1 place", "{count} places")
     lost = f"The time stamps of the video leave out {held.sum():.1f} s, at {places}"
     return [f"{lost}: the picture before is held there."]
 
@@ -46,7 +47,7 @@ def _gap_warnings(video: VideoInfo, timestamps: NDArray[np.float64]) -> list[str
 def _damage_warnings(video: VideoInfo, damaged: int) -> list[str]:
     warnings = []
     if damaged:
-        pictures = "1 picture" if damaged == 1 else f"{damaged} pictures"
+        pictures = counted(damaged, "1 picture", "{count} pictures")
         warnings.append(
             f"{pictures} of the video cannot be decoded: the one before is shown instead."
         )

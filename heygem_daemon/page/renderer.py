@@ -14,7 +14,7 @@ from heygem_daemon.language.translator import LanguageSetting, Translator, in_ea
 from heygem_daemon.page.bilingual import BilingualTexts
 from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.forms import local_time
-from heygem_daemon.page.view import PageView, build_view, others_first
+from heygem_daemon.page.view import PageView, build_view, days_kept, others_first
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import JobStatus, Status
 from heygem_daemon.report.waiting import ORDER_NOTE
@@ -66,6 +66,7 @@ class PageRenderer:
             trim_blocks=True,
         )
         environment.globals.update(
+            days_kept=days_kept,
             edition=secrets.token_hex(8),
             fresh_seconds=FRESH_SECONDS,
             local_time=local_time,

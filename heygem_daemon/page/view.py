@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from heygem_daemon.counts import counted
 from heygem_daemon.page.ended import BatchResult, Result, Standpoint, find_results
 from heygem_daemon.page.failed import FailedEntry, find_failures
 from heygem_daemon.page.forms import local_time
@@ -107,7 +108,12 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
 
 def others_first(count: int) -> str:
     """Return how many jobs of others go first, in words."""
-    return "1 job of others goes first" if count == 1 else f"{count} jobs of others go first"
+    return counted(count, "1 job of others goes first", "{count} jobs of others go first")
+
+
+def days_kept(days: float) -> str:
+    """Return for how long files are kept, in words."""
+    return counted(days, "1 day", "{count} days")
 
 
 def _queue_entry(waiting: PlacedEntry, *, has_others: bool) -> QueueEntry:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon import __version__
+from heygem_daemon.counts import counted
 from heygem_daemon.device.batching import BatchSizer, fitting_batch_size
 from heygem_daemon.device.memory import device_memory
 from heygem_daemon.errors import Interrupted
@@ -134,9 +135,10 @@ class JobDrawing:
         free = memory.free_bytes()
         size = fitting_batch_size(engine.batch, engine.bytes_per_frame, free)
         if size < engine.batch:
+            frames = counted(size, "1 frame", "{count} frames")
             self.stats.add_warning(
                 f"Only {free / GIB:.1f} GiB of memory were free on the device: drawing began "
-                f"with {size} frames at once rather than {engine.batch}."
+                f"with {frames} at once rather than {engine.batch}."
             )
         engine.begin_job(size)
         return BatchSizer(engine.batch, size, memory.release_cached, self.stats.add_warning)

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from heygem_daemon.counts import counted
 from heygem_daemon.durations import roughly
 from heygem_daemon.report.stages import STAGES
 
@@ -99,12 +100,12 @@ class Backlog(BaseModel):
         """Return '27 pairs wait, 4 files need attention'; empty if nothing waits."""
         arriving = self.files.get("upload", 0) + self.files.get("partner", 0)
         parts = [
-            _count(self.pair_count, "1 pair waits", "{count} pairs wait"),
-            _count(self.folders, "1 folder waits", "{count} folders wait"),
-            _count(arriving, "1 file is not complete", "{count} files are not complete"),
-            _count(self.needs_attention, "1 file needs attention", "{count} files need attention"),
+            (self.pair_count, "1 pair waits", "{count} pairs wait"),
+            (self.folders, "1 folder waits", "{count} folders wait"),
+            (arriving, "1 file is not complete", "{count} files are not complete"),
+            (self.needs_attention, "1 file needs attention", "{count} files need attention"),
         ]
-        return ", ".join(filter(None, parts))
+        return ", ".join(counted(*each) for each in parts if each[0])
 
 
 def describe_running(
@@ -132,7 +133,3 @@ def summarise(
     if rest:
         shown.append(rest)
     return "; ".join([*shown, *filter(None, [backlog.sentence()])])
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return "" if number == 0 else one if number == 1 else many.format(count=number)

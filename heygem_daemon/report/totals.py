@@ -2,6 +2,7 @@
 
 from statistics import fmean
 
+from heygem_daemon.counts import counted
 from heygem_daemon.durations import roughly
 from heygem_daemon.report.status import Status
 
@@ -21,7 +22,7 @@ def describe_totals(status: Status) -> str:
         left = [job.left_seconds for job in running]
         known = [seconds for seconds in left if seconds is not None]
         until = f", {roughly(max(known))} left" if known and len(known) == len(left) else ""
-        count = "1 job runs" if len(running) == 1 else f"{len(running)} jobs run"
+        count = counted(len(running), "1 job runs", "{count} jobs run")
         sentences.append(f"{count}{until}.")
     if backlog := status.backlog.sentence():
         pace = _describe_pace(status, len(running))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
 from heygem_daemon.service.decisions import Answer, nothing_to
 from heygem_daemon.spool.ended_item import (
@@ -90,7 +91,8 @@ class EndedRequests:
         which = _which(found, chosen, is_active=is_active)
         gone = self._spool.ended.remove_records(_records(chosen), _name_of(request, chosen))
         name = printable(request.name.strip())
-        told = f"{name} is deleted, {len(gone)} files and folders"
+        files = counted(len(gone), "1 file or folder", "{count} files and folders")
+        told = f"{name} is deleted, {files}"
         return Answer("; ".join([told, *which]))
 
     def _answer_nothing(

@@ -45,10 +45,12 @@ class Estimate:
     @property
     def text(self) -> str:
         """The estimate in words."""
-        ready = roughly(_coarse(self.ready))
+        starts, ready = (roughly(_coarse(each)) for each in (self.starts, self.ready))
         if self.starts < 60:
             return f"starts soon, ready in about {ready}"
-        return f"starts in about {roughly(_coarse(self.starts))}, ready in about {ready}"
+        if starts == ready:  # in numbers as coarse as these
+            return f"starts in about {starts}, ready soon after"
+        return f"starts in about {starts}, ready in about {ready}"
 
 
 class Places:

@@ -1,5 +1,6 @@
 """What people are told of jobs that failed without a fault in their files."""
 
+from heygem_daemon.counts import counted
 from heygem_daemon.spool.job import Job
 
 FAILS_ALONE_REASON = "It did so in every try, while other jobs were rendered."
@@ -48,7 +49,7 @@ def exhaustion_reason(job: Job) -> str:
             " job got no further in between."
         )
     last = errors[-1]
-    attempts = "1 attempt" if job.journal.attempts == 1 else f"{job.journal.attempts} attempts"
+    attempts = counted(job.journal.attempts, "1 attempt", "{count} attempts")
     return f"Rendering crashed in {attempts}, the last time: {last}."
 
 

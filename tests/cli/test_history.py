@@ -31,7 +31,7 @@ def test_jobs_are_listed_also_without_their_files(ended: "Program") -> None:
     lines = done.stdout.splitlines()
     assert any("good" in line and "published" in line and "good.wav" in line for line in lines)
     assert any("bad" in line and "failed" in line and "There is no face." in line for line in lines)
-    assert lines[-1] == "2 jobs, 1 of them failed."
+    assert lines[-1] == "2 jobs, 1 failed."
 
 
 def test_only_failed_jobs_as_json(ended: "Program") -> None:
@@ -42,7 +42,7 @@ def test_only_failed_jobs_as_json(ended: "Program") -> None:
 
 def test_since_leaves_out_what_ended_before(ended: "Program") -> None:
     assert len(json.loads(ended("history", "--since", "1h", "--json").stdout)) == 2
-    assert ended("history", "--since", "2999-01-01").stdout == "0 jobs, 0 of them failed.\n"
+    assert ended("history", "--since", "2999-01-01").stdout == "0 jobs, 0 failed.\n"
     done = ended("history", "--since", "yesterday")
     assert done.returncode == 1
     assert "--since yesterday is no time. Write a day (2026-11-01)" in done.stderr

@@ -62,7 +62,7 @@ def test_what_waits_is_taken_up_in_its_order_and_for_the_targets_that_are_left(
         before.settle(done(2, target))
     before.close()
     assert len(before) == 0
-    assert said == ["2 notifications are still to be sent: the next start does it"]
+    assert said == ["notifications still to be sent: 2; the next start does it"]
     file = tmp_path / FILE
     assert file.stat().st_mode & 0o777 == 0o600
     found = opened(tmp_path).errands()

@@ -91,7 +91,7 @@ def test_a_job_begins_with_as_many_frames_as_are_free_on_the_device(bench: "Benc
     engine.bytes_per_frame = 1 << 50
     rendered = run(engine, bench)
     assert engine.batch_sizes == [1]
-    assert "drawing began with 1 frames at once rather than 4" in str(report_of(rendered))
+    assert "drawing began with 1 frame at once rather than 4" in str(report_of(rendered))
     assert levels(rendered) == [16 + frame for frame in range(75)]
 
 

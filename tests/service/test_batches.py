@@ -127,7 +127,7 @@ def test_the_log_tells_the_batchs_progress(harness: ServiceHarness) -> None:
         "INFO 1 of 3 done {",
         "INFO 2 of 3 done, 1 of them failed",
         "INFO 3 of 3 done, 1 of them failed",
-        "INFO packing 2 results into show.zip",
+        "INFO packing 2 of its results into show.zip",
         "INFO batch finished: 2 published, 1 failed; all of it in show.zip",
     ):
         assert harness.logged(line) == 1, line
@@ -153,7 +153,7 @@ def test_a_batch_is_left_alone_until_it_has_settled_as_a_whole(harness: ServiceH
     assert harness.executor.submitted == []
     (waiting,) = harness.status().inbox
     assert waiting.name == "show"
-    assert waiting.reason.startswith("1 of its 3 files are not settled; 2.mp4: ")
+    assert waiting.reason.startswith("not settled: 1 of 3 of its files; 2.mp4: ")
     (harness.spool.inbox / "show" / "3.mp4.part").touch()
     harness.run_rounds(service, 8)
     assert harness.status().inbox[0].reason == "an upload into it is under way: 3.mp4.part"

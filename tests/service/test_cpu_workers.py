@@ -62,7 +62,7 @@ def test_jobs_that_run_or_wait_share_cores_and_memory(cpu: ServiceHarness) -> No
     assert orders["alone.wav"].cores == 8, "nobody else needs them"
     assert [orders[f"{name}.wav"].cores for name in "bc"] == [2, 2]
     assert {each.memory_bytes for each in orders.values()} == {16 * GIB}, "of 64, one part is left"
-    assert cpu.logged("the CPU renders 3 jobs at a time, each with 2 of its threads") == 1
+    assert cpu.logged("jobs that the CPU renders at a time: 3, threads for each: 2") == 1
 
 
 def test_the_number_of_threads_that_an_operator_asks_for_counts(cpu: ServiceHarness) -> None:

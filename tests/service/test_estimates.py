@@ -41,6 +41,7 @@ def test_what_a_batch_waits_for_are_its_active_hours() -> None:
     ("starts", "ready", "text"),
     [
         (20, 80, "starts soon, ready in about 1 min"),
+        (65, 85, "starts in about 1 min, ready soon after"),
         (700, 890, "starts in about 12 min, ready in about 15 min"),
         (1250, 1500, "starts in about 20 min, ready in about 25 min"),
         (7000, 9000, "starts in about 1 h 55 min, ready in about 2 h 30 min"),

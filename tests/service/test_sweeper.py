@@ -129,4 +129,4 @@ def test_a_sweep_goes_on_beside_jobs(harness: ServiceHarness) -> None:
     harness.drop("new.wav", "new.mp4")
     harness.run_rounds(service, 10)
     assert harness.outbox() == ["new.json", "new.mp4", "new.png"]
-    assert harness.logged("purged 4 expired files and folders") == 1
+    assert harness.logged("expired files and folders purged: 4") == 1

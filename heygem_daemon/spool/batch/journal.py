@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.counts import counted
 from heygem_daemon.spool.files import FileOperations, is_file
 from heygem_daemon.spool.free_names import NamePlace, TakenNames
 from heygem_daemon.spool.job import (
@@ -171,12 +172,13 @@ class BatchJournal(FrozenModel):
         videos = {member.video for member in self.members}
         count = len(self.members)
         if all(member.audio == member.video for member in self.members):
-            return f"{count} video{'s' if count > 1 else ''} with their own sound"
+            one, many = "1 video with its own sound", "{count} videos with their own sound"
+            return counted(count, one, many)
         if count > 1 and len(audios) == 1:
             return f"{count} videos speak {printable(audios.pop())}"
         if count > 1 and len(videos) == 1:
             return f"{printable(videos.pop())} speaks {count} sounds"
-        return "1 pair" if count == 1 else f"{count} pairs"
+        return counted(count, "1 pair", "{count} pairs")
 
     @property
     def unsupported_files(self) -> list[str]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from heygem_daemon.counts import counted
 from heygem_daemon.spool.batch.journal import (
     BATCH_FILE,
     COMMON_SIDECAR,
@@ -70,9 +71,9 @@ def find_excess(snapshot: FolderSnapshot, max_members: int) -> RosterProblem | N
     if count > 2 * max_members:
         return _too_many(f"{count} audio and video files", max_members)
     if others - snapshot.ignored > allowed or snapshot.ignored > allowed:
+        media = counted(count, "1 is audio or video", "{count} are audio and video")
         return RosterProblem(
-            f"is a folder with {others} files, of which {count} are audio and video: remove the"
-            " others"
+            f"is a folder with {others} files, of which {media}: remove the others"
         )
     return None
 
@@ -148,8 +149,9 @@ def _without_strays(entries: Sequence[FileEntry]) -> list[FileEntry]:
 
 
 def _too_many(found: str, max_members: int) -> RosterProblem:
+    most = counted(max_members, "1 member", "{count} members")
     return RosterProblem(
-        f"is a folder with {found}; a batch has {max_members} members at most (the setting"
+        f"is a folder with {found}; a batch has {most} at most (the setting"
         " max_batch_members): drop it as several folders"
     )
 
