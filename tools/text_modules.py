@@ -125,6 +125,7 @@ MODULES = (
     "spool/hot_folders.py",
     "spool/lock.py",
     "spool/lock_trust.py",
+    "spool/new_options.py",
     "spool/own_folders.py",
     "spool/ownership.py",
     "spool/reason.py",

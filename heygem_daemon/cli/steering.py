@@ -9,7 +9,6 @@ import difflib
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +25,7 @@ from heygem_daemon.report.backlog import CLAIMABLE
 from heygem_daemon.service.offline_requests import cancel_offline, require_waiting
 from heygem_daemon.spool.command_requests import CommandAnswer, leave_request, take_answer
 from heygem_daemon.spool.names import printable, split_extension
+from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.request_names import Verb
 from heygem_daemon.spool.spool import Spool
 
@@ -97,7 +97,7 @@ def retry(
             _print(answer, as_json)
             return
         with spool.lock():
-            stem = spool.ended.retry(name, _write_options(spool, text) if text else None)
+            stem = spool.ended.retry(name, _write_options(spool, options) if text else None)
     if as_json:
         print_json({"retried": printable(name), "inbox": printable(stem)})
     else:
@@ -146,11 +146,11 @@ def _ask(spool: Spool, verb: Verb, name: str, options: str = "") -> CommandAnswe
     )
 
 
-def _write_options(spool: Spool, text: str) -> Path:
-    """Write the options for a retry, and return the file, which the retry moves."""
+def _write_options(spool: Spool, options: JobOptions) -> NewOptions:
+    """Write the options for a retry to a file, which the retry moves."""
     path = spool.state / "retry-options.toml"
-    spool.files.write(path, text.encode())
-    return path
+    spool.files.write(path, options.sidecar_text.encode())
+    return NewOptions(path, options)
 
 
 def _print(answer: CommandAnswer, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from heygem_daemon.spool.ended_item import (
 )
 from heygem_daemon.spool.finished_index import FinishedIndex
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.reason import format_time
 from heygem_daemon.spool.requests import Request
 from heygem_daemon.spool.spool import Spool
@@ -48,7 +49,7 @@ class EndedRequests:
     def retry(
         self,
         request: Request,
-        options: Path | None,
+        options: NewOptions | None,
         *,
         is_active: bool,
         has_foreign: bool,
@@ -57,7 +58,7 @@ class EndedRequests:
         """Put a job's files back into its inbox; None: not all records are read yet, or another
         job is made from the files now.
 
-        ``options``: the file that becomes its sidecar; None: it keeps its own. ``is_active``:
+        ``options``: its new sidecar; None: it keeps its own. ``is_active``:
         whether a job of that name has not ended; ``has_foreign``: whether somebody else's has not.
         ``may_wait``: whether the files may come back.
         """

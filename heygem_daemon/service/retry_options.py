@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.service.claims import Claims
 from heygem_daemon.service.decisions import MOVED
 from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
@@ -10,8 +11,10 @@ from heygem_daemon.service.open_requests import OpenRequest
 from heygem_daemon.service.sidecar_cache import ReadSidecar
 from heygem_daemon.service.targets import Target
 from heygem_daemon.spool.names import fold, pair_key
+from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.request_files import RequestFile
 from heygem_daemon.spool.requests import Request, full_name
+from heygem_daemon.system import paths
 
 
 class RetryOptions:
@@ -22,17 +25,27 @@ class RetryOptions:
         self._ended = ended
         self._read_sidecar = read_sidecar
 
-    def find(self, asked: OpenRequest, found: Sequence[Target]) -> Path | None:
-        """Return the file with the new options; None: there is none. ``found``: what has not ended
-        of the request's name."""
-        return asked.found.options or self._sidecar_beside(asked.found.request, found)
+    def find(self, asked: OpenRequest, found: Sequence[Target]) -> NewOptions | str | None:
+        """Return the new options; None: there are none; or why they do not count, as a sentence
+        without its full stop, empty where that is not known yet. ``found``: what has not ended of
+        the request's name. Raises OSError."""
+        path = asked.found.options or self._sidecar_beside(asked.found.request, found)
+        if path is None:
+            return None
+        answer = self._read(asked, path)
+        if answer is None:
+            return ""
+        if answer.refusal:
+            return f"{answer.refusal} {answer.remedy}".strip().removesuffix(".")
+        return self._find_doubt(asked.found) or NewOptions(path, answer.options)
 
-    def find_hindrance(self, asked: OpenRequest) -> str | None:
-        """Return why the options in a retry do not count, as a sentence without its full stop;
-        empty: that is not known yet; None: they do. Raises OSError."""
-        if (wrong := self._find_mistake(asked)) is not None:
-            return wrong
-        return self._find_doubt(asked.found)
+    def _read(self, asked: OpenRequest, path: Path) -> SidecarAnswer | None:
+        """Return what the file with the options says; None: that is not known yet. In the inbox its
+        file gets the name of a sidecar, which nobody wrote: so a mistake in it is told before."""
+        version = FileVersion.of(paths.lstat(path))
+        if asked.options is None or asked.options.version != version:
+            asked.options = self._read_sidecar(path)
+        return asked.options
 
     def _find_doubt(self, found: RequestFile) -> str | None:
         """Return why the options in a file do not count, as far as is known; None: they do. A file
@@ -42,19 +55,6 @@ class RetryOptions:
         if not self._ended.is_complete:
             return NOT_READ_YET
         return MOVED if self._ended.is_of_ended(found.options) else None
-
-    def _find_mistake(self, asked: OpenRequest) -> str | None:
-        """Return what is wrong with the options in a retry, which keeps it until its file is
-        corrected; empty: that is not known yet; None: nothing. In the inbox its file would get the
-        name of a sidecar, which nobody wrote."""
-        options = asked.found.options
-        if options is None or asked.found.is_command:
-            return None
-        asked.options = asked.options or self._read_sidecar(options)
-        if asked.options is None:
-            return ""
-        problem = f"{asked.options.refusal} {asked.options.remedy}".strip().removesuffix(".")
-        return problem or None
 
     def _sidecar_beside(self, request: Request, found: Sequence[Target]) -> Path | None:
         """Return the sidecar of the request's owner that lies beside it and belongs to no pair;

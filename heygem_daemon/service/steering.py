@@ -262,8 +262,9 @@ class Steering:
         if request.verb == "retry" and not asked.found.is_command and seconds < quiet:
             asked.waits_for = f"{name} is tried again in a moment"
             return None
-        if (hindrance := self._options.find_hindrance(asked)) is not None:
-            asked.waits_for = hindrance or f"{name} is tried again in a moment"
+        options = self._options.find(asked, found) if request.verb == "retry" else None
+        if isinstance(options, str):
+            asked.waits_for = options or f"{name} is tried again in a moment"
             return None
         self._budget.spend()
         is_active = bool(found)
@@ -271,7 +272,6 @@ class Steering:
             was_interrupted, asked.has_acted = asked.has_acted, asked.has_acted or not is_active
             if was_interrupted and is_active:  # It was completed since.
                 return Answer(f"{name} is in the inbox again")
-            options = self._options.find(asked, found)
             may_wait = is_active or seconds < ANSWER_SECONDS
             answer = self._ended.retry(
                 request, options, is_active=is_active, has_foreign=has_foreign, may_wait=may_wait

@@ -28,6 +28,7 @@ from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.kept_chunks import remove_kept_chunks
 from heygem_daemon.spool.layout import SpoolLayout, job_from_journal, save_journal
 from heygem_daemon.spool.names import SIDECAR_SUFFIX, fold, printable, split_extension
+from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import batch_records, job_records, record_path
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
 from heygem_daemon.spool.recovery import Place, return_to_inbox
@@ -76,14 +77,14 @@ def retry_ended(
     found: Sequence[AnyRecord],
     asked: str,
     place: Place,
-    options: Path | None = None,
+    options: NewOptions | None = None,
 ) -> str:
     """Return a failed or published job, or members of one batch, to their inbox. Return the name
     there. What was published stays in the outbox.
 
-    ``asked``: the name that was asked for, which may be that of one member. ``options``: a file
-    beside the inbox that becomes the sidecar; None: they keep their own. Raises BadInput if input
-    files are missing or were changed.
+    ``asked``: the name that was asked for, which may be that of one member. ``options``: the
+    new sidecar; None: they keep their own. Raises BadInput if input files are missing or were
+    changed.
     """
     record = found[-1]
     if isinstance(record, BatchRecord):
@@ -93,15 +94,17 @@ def retry_ended(
     folder = layout.processing / record.id
     if not is_folder(folder):  # otherwise a retry was interrupted, and has some of the inputs
         _check_inputs(layout, record, SharedMedia(layout))
+    options = options.of([record.journal]) if options else None
     journal = _returned(record.journal, options)
     files.make_folder(folder, CLOSED_MODE)
     save_journal(files, folder, journal)
     sidecar = job_from_journal(folder, journal).sidecar
     if options is not None and not paths.exists(sidecar):
-        files.move(options, sidecar)
-        files.keep_private(sidecar)
+        options.place(files, sidecar)
     take_back(layout, files, record, folder)
     returned = return_to_inbox(place(journal.folder), files, folder, journal)
+    if options is not None:
+        options.discard(files)
     return split_extension(returned.audio_name)[0]
 
 
@@ -110,7 +113,7 @@ def _retry_members(
     batches: Batches,
     found: Sequence[AnyRecord],
     asked: str,
-    options: Path | None,
+    options: NewOptions | None,
 ) -> str:
     members = [each for each in found if isinstance(each, JobRecord)]
     if (resumed := batches.resume_retry(members)) is not None:
@@ -139,7 +142,7 @@ def remove_ended(
     return gone
 
 
-def _returned(journal: Journal, options: Path | None) -> Journal:
+def _returned(journal: Journal, options: NewOptions | None) -> Journal:
     """Return the journal of a job on its way to the inbox, with the name of its new sidecar."""
     changes: dict[str, object] = {"outcome": "returned"}
     if options is not None:

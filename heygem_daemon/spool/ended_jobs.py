@@ -12,6 +12,7 @@ from heygem_daemon.spool.ended import find_to_remove, find_to_retry, remove_ende
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.finished import has_media
 from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import load_record
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
 from heygem_daemon.spool.recovery import Place
@@ -36,13 +37,13 @@ class EndedJobs:
         self._guard = guard
         self._place = place
 
-    def retry(self, name: str, options: Path | None = None) -> str:
+    def retry(self, name: str, options: NewOptions | None = None) -> str:
         """Move the inputs of what ended last under ``name`` back to their inbox, from failed/ or
         done/. Return their name there.
 
         ``name`` may be a batch's, for all of its failed members, or if there is none, for all that
-        were published; or ``batch/member``. Both are returned as a folder. ``options``: a file that
-        becomes the job's sidecar, or the batch's for all; None: it keeps its own. Raises BadInput
+        were published; or ``batch/member``. Both are returned as a folder. ``options``: the
+        job's new sidecar, or the batch's for all; None: it keeps its own. Raises BadInput
         if there is no such job.
         """
         with self._guard():
@@ -52,7 +53,9 @@ class EndedJobs:
                 return self._retry([last], name, options)
             return self._retry(found, name, options)
 
-    def retry_records(self, names: Iterable[str], asked: str, options: Path | None = None) -> str:
+    def retry_records(
+        self, names: Iterable[str], asked: str, options: NewOptions | None = None
+    ) -> str:
         """Do the same for what the records ``names`` in .state/finished/ are about; of a batch
         that is not called ``asked``, for its published member of that name."""
         with self._guard():
@@ -90,6 +93,6 @@ class EndedJobs:
             found = [each for each in records if each is not None]
             return remove_ended(self._layout, self._files, found, asked)
 
-    def _retry(self, found: Sequence[AnyRecord], asked: str, options: Path | None) -> str:
+    def _retry(self, found: Sequence[AnyRecord], asked: str, options: NewOptions | None) -> str:
         layout, files, batches = self._layout, self._files, self._batches
         return retry_ended(layout, files, batches, found, asked, self._place, options)

@@ -326,6 +326,23 @@ def test_a_sidecar_moved_from_a_batch_that_has_ended_is_no_retry(
     assert harness.executor.submitted[-1].options.face == "left"
 
 
+def test_a_retry_with_options_leaves_a_video_its_own_sound(
+    harness: ServiceHarness, service: Service
+) -> None:
+    (harness.spool.inbox / "talk.toml").write_text('audio = "own"\n')
+    render(harness, service, "talk.mp4")
+    for number, place in ((2, "talk.retry"), (3, "talk.toml")):
+        (harness.spool.inbox / place).write_text('face = "left"\n')
+        harness.run_rounds(service, 8.0)
+        ask(harness, service, "talk.retry", 'face = "left"\n' if place == "talk.retry" else "")
+        assert f"talk ({number}).mp4" in harness.outbox()
+        options = harness.executor.submitted[-1].options
+        assert (options.face, list(harness.spool.inbox.iterdir())) == ("left", [])
+    told = ask(harness, service, "talk.retry", 'audio = "copy"\n')
+    assert told.endswith('Write audio = "own", or remove that line')
+    assert "自带" in translator("zh")(told)
+
+
 def test_a_retry_of_files_that_are_in_use_says_what_it_waits_for(
     harness: ServiceHarness, service: Service
 ) -> None:

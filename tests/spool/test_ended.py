@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.config.job_options import JobOptions
+from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.pairing import pair_files
 from heygem_daemon.spool.record_store import record_names
 from heygem_daemon.spool.sidecars import read_now
@@ -41,7 +44,7 @@ def media(files: dict[str, bytes | None]) -> dict[str, bytes | None]:
 def test_new_options_replace_those_of_the_job(spool: Spool, tree: Tree) -> None:
     spool.fail(take_with_options(spool), "No face.")
     (spool.inbox / "talk.retry").write_bytes(NEW)
-    name = spool.ended.retry_records(records(spool), "talk", spool.inbox / "talk.retry")
+    name = spool.ended.retry_records(records(spool), "talk", NewOptions(spool.inbox / "talk.retry"))
     assert name == "talk"
     assert tree(spool) == {
         "inbox/talk.wav": AUDIO,
@@ -55,7 +58,8 @@ def test_new_options_go_with_the_files_under_another_name(spool: Spool, tree: Tr
     (spool.inbox / "talk.retry").write_bytes(NEW)
     (spool.inbox / "talk.wav").write_bytes(b"another")
     assert (
-        spool.ended.retry_records(records(spool), "talk", spool.inbox / "talk.retry") == "talk (2)"
+        spool.ended.retry_records(records(spool), "talk", NewOptions(spool.inbox / "talk.retry"))
+        == "talk (2)"
     )
     assert tree(spool) == {
         "inbox/talk.wav": b"another",
@@ -106,11 +110,11 @@ def test_a_retry_killed_at_any_step_loses_no_file(
         names = records(spool)
         try:
             disk = Spool(spool.root, files=killing_disk(step))
-            disk.ended.retry_records(names, "talk", asked if options else None)
+            disk.ended.retry_records(names, "talk", NewOptions(asked) if options else None)
         except killed:
             assert spool.recover() == []
             if not (spool.inbox / "talk.wav").exists():
-                spool.ended.retry_records(names, "talk", asked if options else None)
+                spool.ended.retry_records(names, "talk", NewOptions(asked) if options else None)
         else:
             break
         found = media(tree(spool))
@@ -151,3 +155,74 @@ def test_a_late_sidecar_killed_at_any_step_is_not_lost(
     assert step >= 2
     job = spool.recover()[0]
     assert (job.journal.options.face, job.sidecar.read_bytes()) == ("right", NEW)
+
+
+def take_own(spool: Spool) -> Job:
+    """Claim a video alone that speaks with its own sound."""
+    (spool.inbox / "talk.mp4").write_bytes(VIDEO)
+    (spool.inbox / "talk.toml").write_bytes(b'audio = "own"\ncrf = 20\n')
+    found = scan(spool.inbox)
+    own_sound = frozenset({spool.inbox / "talk.toml"})
+    pair = pair_files(found.entries, found.sidecars, own_sound=own_sound).pairs[0]
+    return spool.claim(pair, read_now([spool.inbox / "talk.toml"]))
+
+
+LEFT = JobOptions(face="left")
+
+
+@pytest.mark.parametrize("outcome", ["failed", "published"])
+def test_new_options_leave_a_video_its_own_sound(
+    spool: Spool, publish: Publish, tree: Tree, outcome: str
+) -> None:
+    """Without it the video would wait in the inbox for a sound file."""
+    job = spool.begin_attempt(take_own(spool))
+    if outcome == "failed":
+        spool.fail(job, "No face.")
+    else:
+        publish(spool, job)
+    asked = spool.inbox / "talk.retry"
+    asked.write_text('face = "left"\n')
+    spool.ended.retry_records(records(spool), "talk", NewOptions(asked, LEFT))
+    written = tree(spool)["inbox/talk.toml"]
+    assert written == b'face = "left"\naudio = "own"\n'
+    assert not asked.exists()
+    assert (spool.inbox / "talk.toml").stat().st_mode & 0o777 == 0o600
+
+
+def test_new_options_with_another_sound_are_refused(spool: Spool, tree: Tree) -> None:
+    spool.fail(spool.begin_attempt(take_own(spool)), "No face.")
+    asked = spool.inbox / "talk.retry"
+    asked.write_text('audio = "copy"\n')
+    before = tree(spool)
+    with pytest.raises(BadInput, match=r'say audio = "copy", but talk\.mp4 speaks with its own'):
+        spool.ended.retry("talk", NewOptions(asked, JobOptions(audio="copy")))
+    assert tree(spool) == before
+
+
+@pytest.mark.parametrize("asked", ["show", "show/talk"])
+def test_new_options_leave_the_videos_of_a_batch_their_own_sound(spool: Spool, asked: str) -> None:
+    folder = spool.inbox / "show"
+    folder.mkdir()
+    for name, data in (("talk.mp4", b"1"), ("job.toml", b'audio = "own"\n'), ("b.mp4", b"2")):
+        (folder / name).write_bytes(data)
+    batch = spool.batches.claim(folder)
+    for job in spool.batches.pending_jobs(batch):
+        spool.fail(spool.begin_attempt(job), "No face.")
+    (batch,) = spool.batches.unfinished()
+    spool.batches.close(batch)
+    file = spool.inbox / "show.retry"
+    file.write_text('face = "left"\n')
+    spool.ended.retry(asked, NewOptions(file, LEFT))
+    assert (folder / "job.toml").read_text() == 'face = "left"\naudio = "own"\n'
+    assert not file.exists()
+
+
+def test_a_late_sidecar_leaves_a_video_its_own_sound(spool: Spool) -> None:
+    job, late = take_own(spool), spool.inbox / "talk.toml"
+    late.write_bytes(NEW)
+    job = spool.take_sidecar(job, late, read_now([late])["talk.toml"])
+    assert (job.journal.options.face, job.journal.options.audio) == ("right", "own")
+    assert job.sidecar.read_text() == 'face = "right"\naudio = "own"\n'
+    late.write_text('audio = "copy"')
+    job = spool.take_sidecar(job, late, read_now([late])["talk.toml"])
+    assert job.journal.refusal.startswith('The options say audio = "copy", but talk.mp4 speaks')

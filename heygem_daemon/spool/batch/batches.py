@@ -16,6 +16,7 @@ from heygem_daemon.spool.batch.journal import (
     load_batch,
     save_batch,
 )
+from heygem_daemon.spool.batch.last_made import published_ends
 from heygem_daemon.spool.batch.made_again import plan_retry, withheld_inputs
 from heygem_daemon.spool.batch.public_folders import ensure_failed_folder, ensure_outbox_folder
 from heygem_daemon.spool.batch.returning import return_batch
@@ -30,6 +31,7 @@ from heygem_daemon.spool.layout import (
     names_in,
     save_journal,
 )
+from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import latest_batches
 from heygem_daemon.spool.records import BatchRecord, JobRecord
 from heygem_daemon.spool.roles import FindContent, nothing_known
@@ -206,15 +208,20 @@ class Batches:
         return [record.batch(self._layout) for record in found]
 
     def retry(
-        self, members: Sequence[JobRecord], options: Path | None = None, *, is_alone: bool = False
+        self,
+        members: Sequence[JobRecord],
+        options: NewOptions | None = None,
+        *,
+        is_alone: bool = False,
     ) -> str:
         """Return failed members of one batch to the inbox as a folder of pairs. Return its name
         there.
 
-        ``options``: a file that becomes the sidecar for all; None: they keep their own. It also
-        takes the place of the own sidecar of a member that ``is_alone``: nobody named the batch.
+        ``options``: the sidecar for all; None: they keep their own. It also takes the place of the
+        own sidecar of a member that ``is_alone``: nobody named the batch.
         """
         with self._guard():
+            options = options.of([each.journal for each in members]) if options else None
             origin = members[0].location[-2]
             now = self._clock()
             journal = BatchJournal(
@@ -235,44 +242,51 @@ class Batches:
                 take_back(self._layout, self._files, record, folder)
                 if options is not None and is_alone and record.journal.sidecar_name:
                     self._files.remove_file(folder / record.journal.sidecar_name)
-            return return_batch(self._place(journal.folder), self._files, batch)
+            return self._return_retried(batch, options)
+
+    def _return_retried(self, batch: Batch, options: NewOptions | None) -> str:
+        """Return what is rendered again to the inbox. Return the folder's name there."""
+        name = return_batch(self._place(batch.journal.folder), self._files, batch)
+        if options is not None:
+            options.discard(self._files)
+        return name
 
     def _lacks_media(self, record: JobRecord) -> bool:
         """Return whether a media file of a failed member has stayed with its batch."""
         media = {record.journal.audio_name, record.journal.video_name}
         return media > {path.name for path in inputs_to_retry(self._layout, record)} & media
 
-    def make_again(self, record: BatchRecord, asked: str, options: Path | None = None) -> str:
+    def make_again(self, record: BatchRecord, asked: str, options: NewOptions | None = None) -> str:
         """Return the inputs of published members to the inbox as a folder: of all, or of the one
         that ``asked`` names as ``batch/member``. Return the folder's name there. What was published
         stays. ``options``: as for ``retry``. Raises BadInput if they are not all there unchanged.
         """
         with self._guard():
             journal = plan_retry(self._layout, record, asked, self._clock())
+            options = options.of(published_ends(record, asked)) if options else None
             batch = self._begin_retry(journal, options)
             try:
-                return return_batch(self._place(journal.folder), self._files, batch)
+                return self._return_retried(batch, options)
             except PermissionError as error:
                 self._give_up_retry(batch, options)
                 raise withheld_inputs(record, error) from error
 
-    def _give_up_retry(self, batch: Batch, options: Path | None) -> None:
+    def _give_up_retry(self, batch: Batch, options: NewOptions | None) -> None:
         """Undo a retry whose inputs cannot be taken. What was taken goes to the inbox."""
         journal = batch.journal.model_copy(update={"retry_of": None})
         save_batch(self._files, batch := Batch(batch.folder, journal))
         if options is not None and names_in(batch.inputs) == [COMMON_SIDECAR]:
-            self._files.move(batch.inputs / COMMON_SIDECAR, options)
+            options.give_back(self._files, batch.inputs / COMMON_SIDECAR)
         return_batch(self._place(journal.folder), self._files, batch)
 
-    def _begin_retry(self, journal: BatchJournal, options: Path | None) -> Batch:
+    def _begin_retry(self, journal: BatchJournal, options: NewOptions | None) -> Batch:
         """Make the folder of a batch that a retry returns to the inbox."""
         batch = Batch(self._layout.processing / journal.id, journal)
         self._files.make_folder(batch.folder, CLOSED_MODE)
         save_batch(self._files, batch)
         if options is not None:
             self._files.make_folder(batch.inputs)
-            self._files.move(options, batch.inputs / COMMON_SIDECAR)
-            self._files.keep_private(batch.inputs / COMMON_SIDECAR)
+            options.place(self._files, batch.inputs / COMMON_SIDECAR)
         return batch
 
     def resume_retry(self, members: Sequence[JobRecord]) -> str | None:

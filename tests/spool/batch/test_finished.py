@@ -16,6 +16,7 @@ from heygem_daemon.spool.batch import members, shared_files
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.roles import SILENT, SOUND
 from heygem_daemon.spool.spool import Spool
 
@@ -233,7 +234,7 @@ def test_a_published_batch_is_returned_as_it_was_dropped(
 def test_new_options_of_a_batch_replace_its_own_for_all(spool: Spool, published: Batch) -> None:
     asked = spool.inbox / "show.retry"
     asked.write_text('face = "left"')
-    assert spool.ended.retry("show", asked) == "show"
+    assert spool.ended.retry("show", NewOptions(asked)) == "show"
     assert not asked.exists()
     assert options_of(spool, "show") == {
         "show (2)/1": (None, "left"),
@@ -246,7 +247,7 @@ def test_one_published_member_is_returned_and_the_others_keep_what_they_share(
     spool: Spool, published: Batch, with_options: bool
 ) -> None:
     (spool.inbox / "show.retry").write_text('face = "left"')
-    options = spool.inbox / "show.retry" if with_options else None
+    options = NewOptions(spool.inbox / "show.retry") if with_options else None
     assert spool.ended.retry("show/2", options) == "show"
     found = {"2.mp4", "2.wav", "job.toml"} | (set() if with_options else {"2.toml"})
     assert set(names(spool.inbox / "show")) == found
@@ -287,7 +288,7 @@ def test_a_withheld_batch_is_not_made_again_and_nothing_moves(
 
     monkeypatch.setattr(FileOperations, "rename", refuse)
     with pytest.raises(BadInput, match="cannot be taken: Permission denied"):
-        spool.ended.retry("show", asked)
+        spool.ended.retry("show", NewOptions(asked))
     assert tree(spool) == before
 
 

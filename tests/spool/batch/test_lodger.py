@@ -14,6 +14,7 @@ import pytest
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import batch_records
 from heygem_daemon.spool.records import BatchRecord
 from heygem_daemon.spool.spool import Spool
@@ -231,7 +232,7 @@ def make_one_again_with_options(spool: Spool, fill: Fill, work: Work) -> str:
     make_again(spool, fill, work)
     (options := spool.state / "options").write_text("crf = 20")
     work(spool, spool.batches.claim(spool.inbox / "show"))
-    return spool.batches.make_again(record_of(spool), "show (2)/1", options)
+    return spool.batches.make_again(record_of(spool), "show (2)/1", NewOptions(options))
 
 
 def record_of(spool: Spool) -> BatchRecord:
