@@ -1,7 +1,8 @@
 """What the inbox holds beside what may be claimed, and what each of it waits for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
@@ -98,7 +99,7 @@ def find_inbox_notices(
     yield from _ambiguity_notices(settling, pairing, find_content)
     for crowd in pairing.crowds:
         names = [entry.path.name for entry in crowd]
-        yield from name_each(names, _crowd_reason(names))
+        yield from name_each(names, _crowd_reason)
     for entry in pairing.faulty:
         reason = "cannot be paired; the log says why"
         yield InboxNotice(printable(entry.path.name), reason, True, remedy=REPLACE_REMEDY)
@@ -132,17 +133,27 @@ def _crowd_reason(names: Sequence[str]) -> str:
     )
 
 
+def _shared_name_reason(conflict: str, names: Sequence[str]) -> str:
+    shared = f"cannot be paired: other files share this name ({format_names(names)})"
+    return f"{shared}; {conflict}"
+
+
 def no_request_reason(meant: str) -> str:
     """Return what is said of a file that was probably meant to be the request ``meant``."""
     return f"is no request; did you mean {printable(meant)}? Rename it so, or delete it"
 
 
-def name_each(names: Sequence[str], reason: str) -> Iterator[InboxNotice]:
-    """Yield the same warning for each of the first few files of a group, and one for the others."""
-    for name in names[:MAX_SHOWN_NAMES]:
-        yield InboxNotice(printable(name), reason, True)
-    if (more := len(names) - MAX_SHOWN_NAMES) > 0:
-        yield InboxNotice(f"{printable(names[MAX_SHOWN_NAMES])} ({more} such files)", reason, True)
+def name_each(
+    names: Sequence[str], reason: str | Callable[[Sequence[str]], str]
+) -> Iterator[InboxNotice]:
+    """Yield a warning for each of the first few files of a group, and one for the rest. ``reason``
+    may be made from the names of the others."""
+    for number, name in enumerate(names[: MAX_SHOWN_NAMES + 1]):
+        others = (*names[:number], *names[number + 1 :])
+        why = reason if isinstance(reason, str) else reason(others)
+        more = len(names) - MAX_SHOWN_NAMES if number == MAX_SHOWN_NAMES else 0
+        shown = f"{printable(name)} ({more} such files)" if more else printable(name)
+        yield InboxNotice(shown, why, True)
 
 
 def unusable_reason(name: str) -> str | None:
@@ -197,6 +208,5 @@ def _ambiguity_notices(
                 yield InboxNotice(printable(entry.path.name), BEING_COMPARED)
             continue
         names = [entry.path.name for entry in group]
-        why = f"several files share this name ({format_names(names)})"
         conflict = describe_conflict(group, find_content)
-        yield from name_each(names, f"cannot be paired: {why}; {conflict}")
+        yield from name_each(names, partial(_shared_name_reason, conflict))

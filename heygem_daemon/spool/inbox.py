@@ -22,6 +22,7 @@ from heygem_daemon.spool.names import (
     is_sidecar,
     is_unfinished,
 )
+from heygem_daemon.spool.request_names import is_verb_alone
 from heygem_daemon.system import paths
 
 MAX_ENTRIES = 100_000
@@ -196,7 +197,7 @@ class _Found:
         inbox = self._inbox
         if (entry := self._earlier.get(item.name)) and _is_unchanged(item, entry):
             self._take(item.name, entry)
-        elif is_ignored(item.name):
+        elif is_ignored(item.name) and not is_verb_alone(item.name):
             if item.name == READY_SUFFIX:
                 with suppress(FileNotFoundError):
                     self._ready_owner = dropped_by(item.stat(follow_symlinks=False))

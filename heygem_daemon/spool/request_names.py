@@ -48,6 +48,9 @@ _HARMLESS_END = f" \u3000{_DOTS}"
 _BETWEEN = " \u3000_-,，:：、"
 """What stands between name and verb where the dot is forgotten."""
 
+_AROUND = f"{string.whitespace}\u3000\"'“”‘’「」『』【】"
+"""What may stand around the verb."""
+
 _WORD = re.compile(r"[^\W\d_]+")
 
 REMEMBERED = 1 << 14
@@ -78,10 +81,17 @@ def request_meant(name: str) -> str | None:
         meant = _without_dot(word)
     elif inner := parse_request_name(stem):  # talk.retry.toml
         meant = inner
+    elif verb := _similar(_plain(word)):
+        meant = stem, verb
     else:
-        verb = _similar(_plain(word))
-        meant = (stem, verb) if verb else None
+        meant = _after_blank(word, stem)  # talk.mp4 cancel
     return f"{meant[0].strip()}.{meant[1]}" if meant else None
+
+
+def is_verb_alone(name: str) -> bool:
+    """Return whether a file's name is a verb without the name of a job: ``.cancel``."""
+    stem, word = _split(name)
+    return not stem.strip() and _plain(word) in _EXACT
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -94,9 +104,13 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _plain(word: str) -> str:
-    """Return a word without full-width letters, capital ones and blanks around it."""
-    folded = word if word.isascii() else unicodedata.normalize("NFKC", word)
-    return folded.strip().lower()
+    """Return a word without full-width letters, capital ones, and blanks and quotes around it; a
+    Chinese one also without blanks within."""
+    if word.isascii():
+        return word.strip(_AROUND).lower()
+    folded = unicodedata.normalize("NFKC", word).strip(_AROUND).lower()
+    compact = "".join(folded.split())
+    return compact if compact in _CHINESE_ALIKE else folded
 
 
 def _similar(word: str) -> Verb | None:
@@ -104,7 +118,7 @@ def _similar(word: str) -> Verb | None:
     found = _WORD.match(word)
     if found is None:
         return None
-    if verb := _ALIKE.get(found[0]):
+    if verb := _ALIKE.get(found[0]) or _ALIKE.get("".join(word.split())):
         return verb
     return next((verb for each, verb in _CHINESE_ALIKE.items() if each in found[0]), None)
 
@@ -115,12 +129,20 @@ def _without_dot(text: str) -> tuple[str, Verb] | None:
     if folded in _EXACT:
         return "NAME", _EXACT[folded]
     for word, verb in _EXACT.items():
-        for rest in (folded.removesuffix(word), folded.removeprefix(word)):
+        written = word if word.isascii() else r"\s*".join(word)
+        for rest in (re.sub(rf"{written}\Z", "", folded), re.sub(rf"\A{written}", "", folded)):
             name = rest.strip(_BETWEEN)
             is_apart = not word.isascii() or rest != name
             if rest != folded and name and is_apart:
                 return name, verb
     return None
+
+
+def _after_blank(word: str, stem: str) -> tuple[str, Verb] | None:
+    """Return name and verb where the last word after the dot is a verb: ``talk.mp4 cancel``."""
+    before, _, last = _plain(word).rpartition(" ")
+    verb = _EXACT.get(last) if before else None
+    return (f"{stem}.{before.strip()}", verb) if verb else None
 
 
 def _misspelt(word: str) -> Iterator[str]:

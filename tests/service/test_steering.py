@@ -415,6 +415,10 @@ class TestIncomplete:
         service = start(harness)
         harness.drop("x.wav", "x.mp3", "x.mp4")
         harness.run_rounds(service, 12.0)
+        told = {each.name: each.reason for each in harness.status().inbox}
+        assert told["x.mp3"].startswith(
+            "cannot be paired: other files share this name (x.mp4, x.wav); "
+        ), "a file is no other one to itself"
         assert len(inbox(harness)) == 3
         ask(harness, "x.cancel")
         harness.run_rounds(service, 6.0)
@@ -499,6 +503,7 @@ WRONG = {
     "a.hury": "a.hurry",
     "a.retry.toml": "a.retry",
     "取消a.txt": "a.cancel",
+    ".hurry": "NAME.hurry",
     "cancel": "NAME.cancel",
 }
 
@@ -554,7 +559,9 @@ class TestMistakes:
         assert "share_requests = false" in translator("zh")(REQUESTS_OFF)
         assert translator("zh").knows(REQUESTS_OFF)
 
-    @pytest.mark.parametrize("name", ["b.Cancel ", "b。CANCEL.txt", "b.取消", "b.toml.cancel"])
+    @pytest.mark.parametrize(
+        "name", ["b.Cancel ", "b。CANCEL.txt", "b.取消", "b.取 消", "b.toml.cancel"]
+    )
     def test_a_plain_meaning_is_carried_out(self, harness: ServiceHarness, name: str) -> None:
         service = start(harness, "a", "b")
         ask(harness, name)

@@ -35,6 +35,9 @@ from heygem_daemon.spool.request_names import (
         ("talk.重试", "talk", "retry"),
         ("talk.重做", "talk", "retry"),
         ("talk.删除", "talk", "remove"),
+        ("talk.删 除", "talk", "remove"),
+        ("talk.重　试.txt", "talk", "retry"),
+        ("talk.“取消”", "talk", "cancel"),
         ("v1.2 final.cancel", "v1.2 final", "cancel"),
     ],
 )  # fmt: skip
@@ -48,6 +51,12 @@ def test_what_can_mean_one_thing_alone_is_a_request(name: str, job: str, verb: s
     [
         ("talk.cancle", "talk.cancel"),
         ("talk.cancell", "talk.cancel"),
+        ("talk.c ancel", "talk.cancel"),
+        ("talk.mp4 cancel", "talk.mp4.cancel"),
+        ("删 除", "NAME.remove"),
+        ("talk 删 除", "talk.remove"),
+        (".取消", "NAME.cancel"),
+        (".cancel.txt", "NAME.cancel"),
         ("talk.Canel", "talk.cancel"),
         ("talk.cancle.txt", "talk.cancel"),
         ("talk.cancelled", "talk.cancel"),
