@@ -1,0 +1,254 @@
+"""Faults that were found from outside, on a real daemon with fake workers.
+
+``OTHER_CHECKOUT=FOLDER`` runs the program of another checkout, in its own environment: on a commit
+before the faults were mended each test fails.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(os.environ.get("OTHER_CHECKOUT", Path(__file__).parents[2]))
+PYTHON = (
+    str(CHECKOUT / ".venv" / "bin" / "python") if "OTHER_CHECKOUT" in os.environ else sys.executable
+)
+PATIENCE_SECONDS = 60.0
+AT_ONCE = {"HEYGEM_RETENTION_DAYS": "0.0000001"}
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@dataclass
+class Daemon:
+    """Runs the program on a spool."""
+
+    spool: Path
+    children: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    def run(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            self._command(arguments),
+            env=self._environment(more),
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    def start(self, **more: str) -> "subprocess.Popen[str]":
+        """Start the daemon, and wait until it works."""
+        child = subprocess.Popen(
+            self._command(["run"]),
+            env=self._environment(more),
+            cwd=CHECKOUT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.children.append(child)
+        self.drop("first")
+        until((self.spool / "outbox" / "first.mp4").exists)
+        return child
+
+    def drop(self, name: str, sidecar: bytes | None = None) -> None:
+        """Put a pair into the inbox."""
+        inbox = self.spool / "inbox"
+        inbox.mkdir(parents=True, exist_ok=True)
+        if sidecar is not None:
+            (inbox / f"{name}.toml").write_bytes(sidecar)
+        (inbox / f"{name}.wav").write_text("sound")
+        (inbox / f"{name}.mp4").write_text("video")
+
+    def outbox(self) -> list[str]:
+        return sorted(path.name for path in (self.spool / "outbox").iterdir())
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return [PYTHON, str(CHECKOUT / "tests" / "cli" / "program.py"), *arguments]
+
+    def _environment(self, more: dict[str, str]) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("HEYGEM_")}
+        settings = {"SPOOL": str(self.spool), "DEVICE": "cpu", "SETTLE_SECONDS": "0.2"}
+        given = {f"HEYGEM_{key}": value for key, value in settings.items()}
+        given |= {"HEYGEM_SCAN_SECONDS": "0.2", "PYTHONPATH": str(CHECKOUT)}
+        return {**kept, **given, **more}
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    made = Daemon(tmp_path / "spool")
+    yield made
+    for child in made.children:
+        child.kill()
+        child.wait()
+
+
+def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.1)
+
+
+SIDECARS = {
+    "nesting": b"a=" + b"[" * 500,
+    "digits": b"priority = 1" + b"0" * 5000,
+    "hexadecimal digits": b"crf = 0x" + b"f" * 3700,
+}
+
+
+@pytest.mark.parametrize("text", SIDECARS.values(), ids=SIDECARS)
+def test_a_sidecar_ends_no_daemon(daemon: Daemon, text: bytes) -> None:
+    daemon.drop("evil", text)
+    daemon.drop("honest")
+    assert daemon.run("once").returncode in (0, 1)
+    assert "honest.mp4" in daemon.outbox()
+    assert (daemon.spool / "failed" / "evil" / "reason.txt").exists()
+
+
+@pytest.mark.parametrize("text", SIDECARS.values(), ids=SIDECARS)
+def test_the_sidecar_of_a_batch_ends_no_daemon(daemon: Daemon, text: bytes) -> None:
+    folder = daemon.spool / "inbox" / "evil"
+    folder.mkdir(parents=True)
+    (folder / "job.toml").write_bytes(text)
+    for name in ("a.wav", "a.mp4"):
+        (folder / name).write_text("x")
+    daemon.drop("honest")
+    assert daemon.run("once").returncode in (0, 1)
+    assert "honest.mp4" in daemon.outbox()
+
+
+@pytest.mark.parametrize("folder", ["done", "failed"])
+def test_a_forged_record_ends_no_command(daemon: Daemon, folder: str) -> None:
+    daemon.run("once")
+    place = daemon.spool / folder / "evil"
+    place.mkdir()
+    (place / "job.json").write_text("[" * 200_000)
+    for command in ("status", "purge"):
+        assert "Traceback" not in (done := daemon.run(command)).stderr, done.stderr[-500:]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_a_forged_time_ends_no_command(daemon: Daemon, value: str) -> None:
+    daemon.drop("talk")
+    daemon.run("once")
+    record = daemon.spool / "done" / "talk" / "job.json"
+    forged = json.loads(record.read_text()) | {"completed_at": "?"}
+    record.unlink()
+    record.write_text(json.dumps(forged).replace('"?"', value))
+    for command in (("status",), ("status", "--json"), ("purge",)):
+        done = daemon.run(*command)
+        assert "Traceback" not in done.stderr, done.stderr[-500:]
+        assert value not in done.stdout
+
+
+@pytest.mark.parametrize("way", ["absolute", "upwards"])
+def test_a_forged_batch_deletes_nothing_elsewhere(daemon: Daemon, way: str, tmp_path: Path) -> None:
+    foreign = tmp_path / "private" / "thesis.txt"
+    foreign.parent.mkdir()
+    foreign.write_text("years of work")
+    daemon.run("once")
+    name = str(foreign.parent) if way == "absolute" else "../../private"
+    forged = {
+        "id": "1",
+        "name": name,
+        "folder_name": "x",
+        "claimed_at": 1.0,
+        "completed_at": 1.0,
+        "outcome": "finished",
+        "done_name": "x",
+        "published": [{"name": foreign.name, "size": foreign.stat().st_size}],
+    }
+    place = daemon.spool / "done" / "x"
+    place.mkdir()
+    (place / "batch.json").write_text(json.dumps(forged))
+    daemon.run("purge", **AT_ONCE)
+    assert foreign.exists()
+
+
+def test_people_keep_their_empty_folders_and_their_files(daemon: Daemon) -> None:
+    daemon.drop("talk")
+    daemon.run("once")
+    own = daemon.spool / "done" / "for next week"
+    own.mkdir()
+    result = daemon.spool / "outbox" / "talk.mp4"
+    result.unlink()
+    result.write_text("mine.")  # of the same size
+    daemon.run("purge", **AT_ONCE)
+    assert own.exists()
+    assert result.exists()
+
+
+def test_an_exchanged_outbox_is_not_followed(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.start()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    outbox = daemon.spool / "outbox"
+    outbox.rename(tmp_path / "away")
+    outbox.symlink_to(elsewhere)
+    daemon.drop("talk")
+    time.sleep(8)
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_pipe_in_the_place_of_the_log_hangs_nothing(daemon: Daemon) -> None:
+    daemon.run("once")
+    log = daemon.spool / "logs" / "heygem-daemon.log"
+    log.unlink()
+    os.mkfifo(log)
+    daemon.drop("talk")
+    daemon.run("once")
+    assert "talk.mp4" in daemon.outbox()
+
+
+def test_spellings_of_one_name_flood_neither_log_nor_status(daemon: Daemon) -> None:
+    child = daemon.start()
+    letters = "äöüéàñçåøš"
+    for number in range(600):
+        forms = [
+            unicodedata.normalize("NFD" if number >> bit & 1 else "NFC", letter)
+            for bit, letter in enumerate(letters)
+        ]
+        (daemon.spool / "inbox" / f"{''.join(forms)}.wav").write_text("x")
+    time.sleep(15)
+    assert child.poll() is None
+    sizes = {
+        path.name: path.stat().st_size
+        for path in (
+            daemon.spool / "logs" / "heygem-daemon.log",
+            daemon.spool / ".state" / "status.json",
+        )
+    }
+    assert max(sizes.values()) < 1_000_000, sizes
+
+
+def test_a_clock_that_is_a_month_ahead_deletes_nothing(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.drop("talk")
+    daemon.run("once")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nnow = time.time\ntime.time = lambda: now() + 30 * 86400\n"
+    )
+    path = f"{tmp_path}:{CHECKOUT}"
+    daemon.start(PYTHONPATH=path, TEST_CLOCK_SYNCHRONIZED="no")
+    time.sleep(8)
+    assert "talk.mp4" in daemon.outbox()
+    assert (daemon.spool / "done" / "talk").exists()
+
+
+def test_sighup_does_not_end_the_daemon(daemon: Daemon) -> None:
+    child = daemon.start()
+    child.send_signal(signal.SIGHUP)
+    time.sleep(2)
+    assert child.poll() is None
+    daemon.drop("talk")
+    until(lambda: "talk.mp4" in daemon.outbox())
