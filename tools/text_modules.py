@@ -106,6 +106,7 @@ MODULES = (
     "service/reload.py",
     "service/rest.py",
     "service/retry_options.py",
+    "service/returns.py",
     "service/run_summary.py",
     "service/sidecar_mistakes.py",
     "service/signing.py",

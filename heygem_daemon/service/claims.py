@@ -1,5 +1,6 @@
 """Claims pairs and batches from the inboxes, as many as can start soon."""
 
+from collections import Counter
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -41,6 +42,11 @@ MAX_FAULTS = 5
 """How many candidates are tried in one round where the disk or share fails."""
 
 
+MAX_MISSED = 5
+"""How many candidates of one owner are tried in vain in one round. Who touches his files all the
+time would keep everybody else waiting."""
+
+
 class Claims:
     """Scans the inboxes, and claims what has room in the queue."""
 
@@ -79,9 +85,10 @@ class Claims:
         """Claim what has room at monotonic time ``now``. Raises the first fault after others were
         tried: SpoolUnavailable, OSError."""
         faults: list[Exception] = []
-        while len(faults) < MAX_FAULTS and (candidate := self._find_next()) is not None:
+        missed: Counter[str] = Counter()
+        while len(faults) < MAX_FAULTS and (candidate := self._find_next(missed)) is not None:
             try:
-                self.claim_now(candidate, now)
+                missed[candidate.key.owner] += not self.claim_now(candidate, now)
             except Exception as error:  # noqa: BLE001 - the others are tried
                 faults.append(error)
         if faults:
@@ -136,8 +143,9 @@ class Claims:
         had_bug, self._has_bug = self._has_bug, False
         return had_bug
 
-    def _find_next(self) -> Candidate | None:
+    def _find_next(self, missed: Counter[str]) -> Candidate | None:
         """Return the first candidate that would be among the next jobs; None: there is no room.
+        ``missed``: how many of each owner were tried in vain; who has too many is passed over.
 
         What waits for room on the disk takes no place of the others: as many of those are claimed
         besides, and the rest of them stays in the inbox.
@@ -146,7 +154,9 @@ class Claims:
             return None
         places = {True: self._soon, False: self._soon}
         for each in self._dispatcher.in_turn_with(self._frontrunners):
-            if isinstance(each, Candidate) and self._dispatcher.awaits_weights(each):
+            if isinstance(each, Candidate) and (
+                missed[each.key.owner] >= MAX_MISSED or self._dispatcher.awaits_weights(each)
+            ):
                 continue
             can_start = self._dispatcher.can_start_soon(each)
             if isinstance(each, Candidate) and places[can_start] > 0:

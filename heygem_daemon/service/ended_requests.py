@@ -1,11 +1,15 @@
 """Carries out requests about jobs that have ended: renders them again, or deletes them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
-from heygem_daemon.service.decisions import Answer, nothing_to
+from heygem_daemon.service.decisions import Answer, Decision, nothing_to
+from heygem_daemon.service.look_budget import LookBudget
+from heygem_daemon.service.returns import Returns, is_back
+from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.ended_item import (
     EndedItem,
     choose_to_remove,
@@ -18,6 +22,7 @@ from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.reason import format_time
 from heygem_daemon.spool.requests import Request
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system import paths
 
 RECORDS_A_LOOK = 200
@@ -27,12 +32,43 @@ NOT_READ_YET = "the list of the jobs that have ended is being read"
 """What a request waits for whose job may be in a record that is not read yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Namesakes:
+    """What else there is of the name in a request."""
+
+    is_active: bool
+    """Whether a job that the request may act on has not ended."""
+
+    has_foreign: bool
+    """Whether somebody else's has not."""
+
+    may_wait: bool = False
+    """Whether the files of what has ended may come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What was begun for a request and is not done."""
+
+    steps: Steps[str | Batch] | Steps[list[Path]]
+
+    which: tuple[str, ...]
+    """Which of several jobs of one name it is about, as clauses."""
+
+    def answer(self, told: str) -> Decision:
+        """Return the decision with an answer that also says which job it is about."""
+        return Decision(answer=Answer("; ".join([told, *self.which])))
+
+
 class EndedRequests:
     """Finds the ended jobs that requests name, and acts on them. Raises SpoolUnavailable."""
 
-    def __init__(self, spool: Spool, trusted: Collection[int]) -> None:
+    def __init__(self, spool: Spool, trusted: Collection[int], returns: Returns) -> None:
         self._spool = spool
         self._trusted = trusted
+        self._returns = returns
+        self._begun: dict[object, _Begun] = {}
+        """By the key of the request."""
         self._index = FinishedIndex(spool)
         self.is_complete = False
         """Whether all records are read."""
@@ -46,70 +82,110 @@ class EndedRequests:
         that was, nobody knows. Raises OSError."""
         return self._index.has_file(paths.lstat(file))
 
+    def forget_all_but(self, keys: Collection[object]) -> None:
+        """Forget what was begun for requests whose keys are not these: they are gone."""
+        for key in self._begun.keys() - keys:
+            self._begun.pop(key).steps.close()
+
     def retry(
         self,
+        key: object,
         request: Request,
         options: NewOptions | None,
-        *,
-        is_active: bool,
-        has_foreign: bool,
-        may_wait: bool,
-    ) -> Answer | None:
-        """Put a job's files back into its inbox; None: not all records are read yet, or another
-        job is made from the files now.
+        budget: LookBudget,
+        others: Namesakes,
+    ) -> Decision:
+        """Put a job's files back into its inbox, as far as the budget allows. ``key``: that of the
+        request; ``options``: its new sidecar; None: it keeps its own."""
+        if key not in self._begun:
+            found = self._begin_retry(request, options, others)
+            if isinstance(found, Decision):
+                return found
+            self._begun[key] = found
+        begun = self._begun[key]
+        try:
+            result = self._go_on(key, budget)
+        except BadInput as error:
+            return Decision(answer=_refusal(error))
+        if isinstance(result, Batch):
+            return begun.answer(self._returns.begin(result, request, budget))
+        if isinstance(result, str):
+            return begun.answer(is_back(request, result))
+        name = printable(request.name.strip())
+        return Decision(waits_for=f"{name} is tried again in a moment")
 
-        ``options``: its new sidecar; None: it keeps its own. ``is_active``:
-        whether a job of that name has not ended; ``has_foreign``: whether somebody else's has not.
-        ``may_wait``: whether the files may come back.
-        """
+    def _begin_retry(
+        self, request: Request, options: NewOptions | None, others: Namesakes
+    ) -> _Begun | Decision:
+        """Find what a request tries again; or return what is said where that is not possible, or
+        not now."""
+        name = printable(request.name.strip())
         found = self._index.find(request, self._trusted)
         chosen = choose_to_retry(found)
         if not chosen:
-            return self._answer_nothing(request, is_active, has_foreign)
-        asked, which = _name_of(request, chosen), _which(found, chosen, is_active=is_active)
-        if chosen[0].kind != "failed":
+            return self._answer_nothing(request, others)
+        asked, which = _name_of(request, chosen), _which(found, chosen, others)
+        is_failed = chosen[0].kind == "failed"
+        if not is_failed:
             last, asked = self._index.find_last_of(chosen[0], asked)
-            if may_wait and not self._spool.ended.has_inputs(last.record_name, asked):
-                return None
             chosen = [last]
+        records = [each.record_name for each in chosen]
+        if self._returns.has_any(records):
+            return Decision(waits_for=f"{name} is tried again first")
+        ended = self._spool.ended
+        if not is_failed and others.may_wait and not ended.has_inputs(records[0], asked):
+            return Decision(
+                waits_for=f"{name} is tried again as soon as the job that has its files now has"
+                " ended"
+            )
+        return _Begun(ended.beginning_retry(records, asked, options), which)
+
+    def remove(
+        self, key: object, request: Request, budget: LookBudget, others: Namesakes
+    ) -> Decision:
+        """Delete a job and what belongs to it, as far as the budget allows. ``key``: that of the
+        request."""
+        if key not in self._begun:
+            found = self._index.find(request, self._trusted)
+            chosen = choose_to_remove(found)
+            if not chosen:
+                return self._answer_nothing(request, others)
+            records = [each.record_name for each in chosen]
+            steps = self._spool.ended.removing(records, _name_of(request, chosen))
+            self._begun[key] = _Begun(steps, _which(found, chosen, others))
+        begun, name = self._begun[key], printable(request.name.strip())
+        gone = self._go_on(key, budget)
+        if isinstance(gone, list):
+            files = counted(len(gone), "1 file or folder", "{count} files and folders")
+            return begun.answer(f"{name} is deleted, {files}")
+        return Decision(waits_for=f"{name} is being deleted")
+
+    def _go_on(self, key: object, budget: LookBudget) -> str | Batch | list[Path] | None:
+        """Go on with what was begun for a request. Return its result; None: it is not done. After
+        an error it begins anew."""
+        steps = self._begun[key].steps
         try:
-            name = self._spool.ended.retry_records(_records(chosen), asked, options)
-        except BadInput as error:
-            return _refusal(error)
-        shown = printable(request.name.strip())
-        told = f"{shown} is in the inbox again"
-        if name != request.name.strip():
-            told = f"{shown} is in the inbox again as {printable(name)}"
-        return Answer("; ".join([told, *which]))
+            while budget.is_left():
+                budget.spend()
+                next(steps)
+        except StopIteration as end:
+            del self._begun[key]
+            result: str | Batch | list[Path] = end.value
+            return result
+        except Exception:
+            del self._begun[key]
+            raise
+        return None
 
-    def remove(self, request: Request, *, is_active: bool, has_foreign: bool) -> Answer | None:
-        """Delete a job and what belongs to it; None: not all records are read yet. The rest as for
-        ``retry``."""
-        found = self._index.find(request, self._trusted)
-        chosen = choose_to_remove(found)
-        if not chosen:
-            return self._answer_nothing(request, is_active, has_foreign)
-        which = _which(found, chosen, is_active=is_active)
-        gone = self._spool.ended.remove_records(_records(chosen), _name_of(request, chosen))
+    def _answer_nothing(self, request: Request, others: Namesakes) -> Decision:
         name = printable(request.name.strip())
-        files = counted(len(gone), "1 file or folder", "{count} files and folders")
-        told = f"{name} is deleted, {files}"
-        return Answer("; ".join([told, *which]))
-
-    def _answer_nothing(
-        self, request: Request, is_active: bool, has_foreign: bool
-    ) -> Answer | None:
-        name = printable(request.name.strip())
-        if is_active:
-            return Answer(f"{name} has not ended: cancel it first", is_refusal=True)
+        if others.is_active:
+            refusal = Answer(f"{name} has not ended: cancel it first", is_refusal=True)
+            return Decision(answer=refusal)
         if not self.is_complete:
-            return None
-        is_foreign = has_foreign or self._index.has_foreign(request, self._trusted)
-        return nothing_to(request, has_foreign=is_foreign)
-
-
-def _records(items: Collection[EndedItem]) -> list[str]:
-    return [each.record_name for each in items]
+            return Decision(waits_for=NOT_READ_YET)
+        is_foreign = others.has_foreign or self._index.has_foreign(request, self._trusted)
+        return Decision(answer=nothing_to(request, has_foreign=is_foreign))
 
 
 def _name_of(request: Request, chosen: Sequence[EndedItem]) -> str:
@@ -118,15 +194,15 @@ def _name_of(request: Request, chosen: Sequence[EndedItem]) -> str:
 
 
 def _which(
-    found: Sequence[EndedItem], chosen: Sequence[EndedItem], *, is_active: bool
+    found: Sequence[EndedItem], chosen: Sequence[EndedItem], others: Namesakes
 ) -> tuple[str, ...]:
     """Return which of several jobs of one name an answer is about, as clauses; none: there is one
-    alone. ``is_active``: whether one of them has not ended."""
-    if not is_active and count_wholes(found) == 1:
+    alone."""
+    if not others.is_active and count_wholes(found) == 1:
         return ()
     when = format_time(max(each.ended_at for each in chosen))
     last = f"of this name it is what ended last, at {when}"
-    return (last, "what has not ended stays as it is") if is_active else (last,)
+    return (last, "what has not ended stays as it is") if others.is_active else (last,)
 
 
 def _refusal(error: BadInput) -> Answer:

@@ -16,6 +16,7 @@ from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.inboxes import Inboxes
 from heygem_daemon.service.recovery import Recovery
 from heygem_daemon.service.reload import SettingsReload
+from heygem_daemon.service.returns import Returns
 from heygem_daemon.service.run_summary import RunSummary
 from heygem_daemon.service.runtime import Dependencies, StepScheduler
 from heygem_daemon.service.status import LoopNotes, LoopPhase, StatusWriter, daemon_state
@@ -75,12 +76,15 @@ class Service:
             spool, settings.retention_days, dependencies.clock, self._clock_guard, self._faults
         )
         self._steps = StepScheduler(dependencies.clock)
-        self._recovery = Recovery(spool, self._dispatcher, self._batches, self._steps, self._faults)
+        self._answers = Answers()
+        self._returns = Returns(spool, self._clock, self._faults, self._answers)
+        self._recovery = Recovery(
+            spool, self._dispatcher, self._batches, self._steps, self._faults, self._returns
+        )
         self._open_resources = ExitStack()
         self._claims: Claims | None = None
         """None until the spool is open."""
         self._steering: Steering | None = None
-        self._answers = Answers()
         self._stop_requested = False
         self._reload = SettingsReload(
             settings, dependencies.load_settings or (lambda: settings), dependencies.find_doubts
@@ -124,6 +128,7 @@ class Service:
             run("hours", self._dispatcher.update_hours)
             run_if_due("scan", self._settings.scan_seconds, self._scan)
             run_if_due("requests", REQUEST_SECONDS, self._steer)
+            run_if_due("returns", EVERY_ROUND, self._returns.advance)
             run_if_due("claim", EVERY_ROUND, self._claim)
             run_if_due("batches", EVERY_ROUND, self._batches.advance)
             run_if_due("start", EVERY_ROUND, self._dispatcher.start_jobs)
@@ -147,8 +152,7 @@ class Service:
         self._wake.set()
 
     def _reload_settings(self) -> None:
-        """Read the settings and follow them. No job is interrupted, and whatever goes wrong leaves
-        the settings from before in force."""
+        """Read the settings and follow them; whatever goes wrong leaves those from before."""
         self._reload_requested = False
         self._notifier.reloading()
         try:
@@ -190,10 +194,9 @@ class Service:
                 self._claims,
                 self._dispatcher,
                 self._batches,
-                self._clock,
-                self._faults,
+                self._dependencies,
                 self._answers,
-                self._dependencies.read_sidecar,
+                self._returns,
             )
             stack.enter_context(self._dependencies.while_open())
             self._open_resources.push(stack.pop_all())
@@ -217,12 +220,12 @@ class Service:
         self._dispatcher.snapshot().tally.recall(ended)
 
     def _reopen(self) -> None:
-        """Open the disk or share that was mounted in the spool's place, with its own lock and its
-        own jobs."""
+        """Open what was mounted in the spool's place, with its own lock and its own jobs."""
         SpoolReplaced(str(self._spool.root)).log()
         self._open_resources.close()
         self._claims = self._steering = None
         self._batches.forget()
+        self._returns.forget()
         self._open()
         self._dispatcher.forget()
 
@@ -267,9 +270,8 @@ class Service:
         phase = LoopPhase(self._claims is not None, self._stop_requested, hold)
         self._notifier.watchdog()
         state = daemon_state(phase, snapshot)
-        doubt = self._clock_guard.doubt
         requests = self._steering.statuses if self._steering else ()
-        notes = LoopNotes(hold, doubt, self._reload.note, requests)
+        notes = LoopNotes(hold, self._clock_guard.doubt, self._reload.note, requests)
         self._status_writer.write(state, snapshot, self._inbox_view, notes)
 
     def _publish_stopped(self) -> None:
@@ -286,7 +288,11 @@ class Service:
             return False
         if self._steps.hold is not None:
             return True
-        if self._batches.busy or any(ended.faults == 0 for ended in jobs.pending):
+        if (
+            self._returns.ids
+            or self._batches.busy
+            or any(ended.faults == 0 for ended in jobs.pending)
+        ):
             return False
         if jobs.hold is not None:
             return not inbox.settling

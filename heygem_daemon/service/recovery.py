@@ -8,6 +8,7 @@ from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.queue import backoff_seconds
+from heygem_daemon.service.returns import Returns
 from heygem_daemon.service.runtime import StepScheduler
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job
@@ -27,7 +28,9 @@ class Recovery:
         batches: BatchTracker,
         steps: StepScheduler,
         faults: ItemFaults,
+        returns: Returns,
     ) -> None:
+        self._returns = returns
         self._spool = spool
         self._dispatcher = dispatcher
         self._batches = batches
@@ -50,8 +53,9 @@ class Recovery:
         self._not_before = now + min(backoff_seconds(self._failures), MAX_PAUSE_SECONDS)
 
     def find_jobs(self) -> tuple[list[Job], Exception | None]:
-        """Complete what was left half done. Return the jobs to be queued, and the first fault of
-        the environment. Raises SpoolUnavailable if nothing could be tried."""
+        """Complete what was left half done, but for returns, which go on in the rounds of the loop.
+        Return the jobs to be queued, and the first fault of the environment. Raises
+        SpoolUnavailable if nothing could be tried."""
         faults: list[Exception] = []
 
         def handle_fault(path: Path, error: Exception) -> None:
@@ -60,7 +64,9 @@ class Recovery:
             else:
                 self._set_aside(path, error)
 
-        jobs = self._spool.recover(self._dispatcher.claimed_ids(), handle_fault)
+        self._returns.find()
+        active = {*self._dispatcher.claimed_ids(), *self._returns.ids}
+        jobs = self._spool.recover(active, handle_fault)
         try:
             self._batches.add(self._spool.batches.unfinished(handle_fault))
         except (EnvironmentFault, OSError) as fault:

@@ -7,6 +7,7 @@ crash. Then it is deleted, and the status says what became of it.
 import contextlib
 import math
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
@@ -24,23 +25,23 @@ from heygem_daemon.service.decisions import (
     decide_hurry,
 )
 from heygem_daemon.service.dispatch import Dispatcher
-from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
+from heygem_daemon.service.ended_requests import EndedRequests, Namesakes
 from heygem_daemon.service.hurries import Hurries
-from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.item_faults import is_environment_fault
 from heygem_daemon.service.late_sidecars import find_late_sidecars
 from heygem_daemon.service.look_budget import LookBudget
 from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
 from heygem_daemon.service.retry_options import RetryOptions
+from heygem_daemon.service.returns import Returns
 from heygem_daemon.service.running_jobs import job_logger
-from heygem_daemon.service.runtime import Clock
-from heygem_daemon.service.sidecar_cache import ReadSidecar
+from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
 from heygem_daemon.spool.command_requests import CommandAnswer, answer_command, clear_command
 from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.request_files import clear_request
-from heygem_daemon.spool.requests import full_name
+from heygem_daemon.spool.requests import full_name, in_turns
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
 from heygem_daemon.system.os_errors import describe_cause
@@ -62,23 +63,23 @@ class Steering:
         claims: Claims,
         dispatcher: Dispatcher,
         batches: BatchTracker,
-        clock: Clock,
-        faults: ItemFaults,
+        dependencies: Dependencies,
         answers: Answers,
-        read_sidecar: ReadSidecar,
+        returns: Returns,
     ) -> None:
         self._spool = spool
         self._claims = claims
         self._dispatcher = dispatcher
         self._batches = batches
-        self._clock = clock
-        self._faults = faults
+        self._clock = dependencies.clock
+        self._faults = dependencies.faults
         self._answers = answers
         self._trusted = deciders()
         self._requests = OpenRequests(spool)
-        self._ended = EndedRequests(spool, self._trusted)
-        self._options = RetryOptions(claims, self._ended, read_sidecar)
-        self._budget = LookBudget(clock)
+        self._returns = returns
+        self._ended = EndedRequests(spool, self._trusted, returns)
+        self._options = RetryOptions(claims, self._ended, dependencies.read_sidecar)
+        self._budget = LookBudget(self._clock)
         self._first: object = None
         """The key of the request with which the next look begins; None: with any."""
         self._has_bug = False
@@ -94,17 +95,21 @@ class Steering:
         self._answers.log.summarise(now)
         self._requests.find(self._claims.snapshots if settings.share_requests else {}, now)
         self._budget = LookBudget(self._clock)
-        asked = _starting_with(list(self._requests), self._first)
+        asked = _in_order(list(self._requests), self._first)
         self._first = None
+        self._ended.forget_all_but({each.found.key for each in asked})
         if any(each.found.request.verb in ("retry", "remove") for each in asked):
             self._ended.update()
         targets = self._find_targets(asked) if asked else TargetIndex()
         hurries = self._new_hurries(now)
         retries = [each for each in asked if each.found.request.verb == "retry"]
         faults: list[Exception] = []
+        is_cut_short = False
         for each in asked:
-            if not self._budget.has_time():
+            if self._first is None and not self._budget.is_left():
                 self._first = each.found.key
+            if not self._budget.has_time():
+                is_cut_short = True
                 break
             try:
                 answer = self._carry_out(each, targets, hurries, retries, now, settings)
@@ -122,8 +127,8 @@ class Steering:
                 reason = self._faults.log(f"the request {each.found.request.shown}", error)
                 self._finish(each, Answer(reason.removesuffix("."), is_refusal=True), now)
         # What this look had no time for stays as it was.
-        self._hurried = {**(self._hurried if self._first else {}), **hurries.candidates}
-        self._urgent = hurries.files | (self._urgent if self._first else set())
+        self._hurried = {**(self._hurried if is_cut_short else {}), **hurries.candidates}
+        self._urgent = hurries.files | (self._urgent if is_cut_short else set())
         self._claims.hurry(self._hurried, self._urgent)
         self._take_late_sidecars({key for each in asked for key in each.found.request.keys})
         if faults:
@@ -132,7 +137,7 @@ class Steering:
     @property
     def statuses(self) -> tuple[RequestStatus, ...]:
         """What the requests wait for that wait, and what became of the last ones."""
-        return self._answers.shown(self._requests.waiting)
+        return self._answers.shown(chain(self._requests.waiting, self._returns.waiting))
 
     def take_bug(self) -> bool:
         """Return whether something may have left a request half carried out since the last call."""
@@ -223,6 +228,8 @@ class Steering:
         if request.verb in ("retry", "remove"):
             quiet = settings.settle_seconds
             return self._act_on_ended(asked, found, seconds, quiet, has_foreign=has_foreign)
+        if self._returns.is_about(request):
+            asked.retried_at = now
         if not found and not has_acted and asked.follows_retry(retries, now):
             name = printable(request.name.strip())
             asked.waits_for = f"{name} is tried again first"
@@ -267,28 +274,23 @@ class Steering:
             asked.waits_for = options or f"{name} is tried again in a moment"
             return None
         self._budget.spend()
-        is_active = bool(found)
+        is_active, key, budget = bool(found), asked.found.key, self._budget
         if request.verb == "retry":
             was_interrupted, asked.has_acted = asked.has_acted, asked.has_acted or not is_active
             if was_interrupted and is_active:  # It was completed since.
                 return Answer(f"{name} is in the inbox again")
             may_wait = is_active or seconds < ANSWER_SECONDS
-            answer = self._ended.retry(
-                request, options, is_active=is_active, has_foreign=has_foreign, may_wait=may_wait
-            )
-            if was_interrupted and answer and answer.is_refusal and seconds < RECOVERY_SECONDS:
+            others = Namesakes(is_active, has_foreign, may_wait)
+            decision = self._ended.retry(key, request, options, budget, others)
+            is_refused = decision.answer is not None and decision.answer.is_refusal
+            if was_interrupted and is_refused and seconds < RECOVERY_SECONDS:
                 return None
             asked.has_acted = False
         else:
-            answer = self._ended.remove(request, is_active=is_active, has_foreign=has_foreign)
-        is_complete = self._ended.is_complete
-        waits = (
-            f"{name} is tried again as soon as the job that has its files now has ended"
-            if is_complete
-            else NOT_READ_YET
-        )
-        asked.waits_for = waits if answer is None else ""
-        return answer
+            others = Namesakes(is_active, has_foreign)
+            decision = self._ended.remove(key, request, budget, others)
+        asked.waits_for = decision.waits_for
+        return decision.answer
 
     def _cancel(self, asked: OpenRequest, targets: Sequence[Target], by: str, now: float) -> None:
         """Cancel as many of the targets as one look may. What is left, the next look finds."""
@@ -300,7 +302,9 @@ class Steering:
             if target.candidate is not None:
                 for job in self._claims.claim_now(target.candidate, now):
                     asked.has_acted = True
-                    steered.cancel_new(job, by)
+                    if self._budget.is_left():  # The rest wait in the queue for the next look.
+                        self._budget.spend()
+                        steered.cancel_new(job, by)
             elif target.running is not None:
                 asked.has_acted = True
                 steered.cancel_running(target.running, by, now)
@@ -309,9 +313,9 @@ class Steering:
                 steered.cancel_queued(target.queued, by)
 
 
-def _starting_with(asked: list[OpenRequest], key: object) -> list[OpenRequest]:
-    """Return the requests from the one with this key on, then those before it; as they are if there
-    is none."""
-    starts = (number for number, each in enumerate(asked) if each.found.key == key)
-    start = next(starts, 0)
-    return asked[start:] + asked[:start]
+def _in_order(asked: list[OpenRequest], key: object) -> list[OpenRequest]:
+    """Return the requests in the order of their turns: of each owner in turn, and beginning with
+    the one with this key, if there is such a one."""
+    start = next((number for number, each in enumerate(asked) if each.found.key == key), 0)
+    rotated = [*asked[start:], *asked[:start]]
+    return in_turns(rotated, lambda each: each.found.request.line, len(rotated))

@@ -3,12 +3,13 @@
 What belongs to a job is what its record in .state/finished/ names, as long as that is unchanged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.finished import delete_member, find_published_member
+from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.shared_files import SharedMedia
 from heygem_daemon.spool.ended_item import (
     EndedItem,
@@ -18,7 +19,7 @@ from heygem_daemon.spool.ended_item import (
 )
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.finished import (
-    delete_finished,
+    deleting,
     has_media,
     input_identities,
     inputs_to_retry,
@@ -32,8 +33,12 @@ from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import batch_records, job_records, record_path
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
 from heygem_daemon.spool.recovery import Place, return_to_inbox
+from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system import paths
 from heygem_daemon.system.folder_rights import CLOSED_MODE
+
+RECORDS_A_STEP = 25
+"""How many failed members one step looks at before a retry begins."""
 
 
 def find_to_retry(layout: SpoolLayout, name: str) -> list[AnyRecord]:
@@ -70,7 +75,7 @@ def find_to_remove(layout: SpoolLayout, name: str) -> list[AnyRecord]:
     return chosen
 
 
-def retry_ended(
+def beginning_retry(
     layout: SpoolLayout,
     files: FileOperations,
     batches: Batches,
@@ -78,9 +83,9 @@ def retry_ended(
     asked: str,
     place: Place,
     options: NewOptions | None = None,
-) -> str:
-    """Return a failed or published job, or members of one batch, to their inbox. Return the name
-    there. What was published stays in the outbox.
+) -> Steps[str | Batch]:
+    """Return a failed or published job to its inbox, and its name there; or begin to return members
+    of one batch. What was published stays in the outbox.
 
     ``asked``: the name that was asked for, which may be that of one member. ``options``: the
     new sidecar; None: they keep their own. Raises BadInput if input files are missing or were
@@ -88,9 +93,9 @@ def retry_ended(
     """
     record = found[-1]
     if isinstance(record, BatchRecord):
-        return batches.make_again(record, asked, options)
+        return batches.retries.begin_published(record, asked, options)
     if record.journal.member is not None:
-        return _retry_members(layout, batches, found, asked, options)
+        return (yield from _beginning_members(layout, batches, found, asked, options))
     folder = layout.processing / record.id
     if not is_folder(folder):  # otherwise a retry was interrupted, and has some of the inputs
         _check_inputs(layout, record, SharedMedia(layout))
@@ -108,26 +113,37 @@ def retry_ended(
     return split_extension(returned.audio_name)[0]
 
 
-def _retry_members(
+def _beginning_members(
     layout: SpoolLayout,
     batches: Batches,
     found: Sequence[AnyRecord],
     asked: str,
     options: NewOptions | None,
-) -> str:
+) -> Steps[Batch]:
     members = [each for each in found if isinstance(each, JobRecord)]
-    if (resumed := batches.resume_retry(members)) is not None:
-        return resumed
-    shared = SharedMedia(layout)
-    for each in members:
+    shared, lacks_media = SharedMedia(layout), False
+    for number, each in enumerate(members, 1):
         _check_inputs(layout, each, shared)
-    is_alone = fold(asked) == fold(members[-1].title)
-    return batches.retry(members, options, is_alone=is_alone)
+        lacks_media = lacks_media or _lacks_media(layout, each)
+        if number % RECORDS_A_STEP == 0:
+            yield
+    return batches.retries.begin_failed(
+        members,
+        options,
+        is_alone=fold(asked) == fold(members[-1].title),
+        keeps_names=len(members) > 1 and lacks_media,
+    )
 
 
-def remove_ended(
-    layout: SpoolLayout, files: FileOperations, found: Sequence[AnyRecord], name: str
-) -> list[Path]:
+def _lacks_media(layout: SpoolLayout, record: JobRecord) -> bool:
+    """Return whether a media file of a failed member has stayed with its batch."""
+    media = {record.journal.audio_name, record.journal.video_name}
+    return media > {path.name for path in inputs_to_retry(layout, record)} & media
+
+
+def removing(
+    layout: SpoolLayout, files: FileOperations, found: Iterable[AnyRecord], name: str
+) -> Steps[list[Path]]:
     """Delete what the records name; of a batch the published member alone, if ``name`` is its.
     Return the deleted paths."""
     gone: list[Path] = []
@@ -135,10 +151,12 @@ def remove_ended(
         if isinstance(each, BatchRecord) and fold(each.title) != fold(name):
             member = find_published_member(each, name.rpartition("/")[2])
             gone += delete_member(layout, files, each, member) if member else []
+            yield
             continue
         if isinstance(each, JobRecord):
             remove_kept_chunks(layout.cache, files, each)
-        gone += delete_finished(layout, files, each)
+        gone += yield from deleting(layout, files, each)
+        yield
     return gone
 
 

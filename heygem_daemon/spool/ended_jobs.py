@@ -6,16 +6,24 @@ from pathlib import Path
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.batches import Batches
+from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.last_made import find_last_made
 from heygem_daemon.spool.batch.last_made import has_media as has_batch_media
-from heygem_daemon.spool.ended import find_to_remove, find_to_retry, remove_ended, retry_ended
+from heygem_daemon.spool.ended import (
+    RECORDS_A_STEP,
+    beginning_retry,
+    find_to_remove,
+    find_to_retry,
+    removing,
+)
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.finished import has_media
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.new_options import NewOptions
-from heygem_daemon.spool.record_store import load_record
+from heygem_daemon.spool.record_store import load_record, record_path
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
 from heygem_daemon.spool.recovery import Place
+from heygem_daemon.spool.steps import Steps, finish, guarded
 
 
 class EndedJobs:
@@ -43,27 +51,47 @@ class EndedJobs:
 
         ``name`` may be a batch's, for all of its failed members, or if there is none, for all that
         were published; or ``batch/member``. Both are returned as a folder. ``options``: the
-        job's new sidecar, or the batch's for all; None: it keeps its own. Raises BadInput
-        if there is no such job.
+        job's new sidecar, or the batch's for all; None: it keeps its own. A retry that was
+        interrupted is continued, as it began. Raises BadInput if there is no such job.
         """
         with self._guard():
             found = find_to_retry(self._layout, name)
             if isinstance(batch := found[-1], BatchRecord):
                 last, name = find_last_made(self._layout, batch, name)
-                return self._retry([last], name, options)
-            return self._retry(found, name, options)
+                found = [last]
+        retries = self._batches.retries
+        begun: str | Batch | None = retries.find_return_of(
+            [record_path(self._layout, each).name for each in found]
+        )
+        if begun is None:
+            begun = finish(guarded(self._guard, self._beginning(found, name, options)))
+        return begun if isinstance(begun, str) else finish(retries.returning(begun))
 
-    def retry_records(
-        self, names: Iterable[str], asked: str, options: NewOptions | None = None
-    ) -> str:
-        """Do the same for what the records ``names`` in .state/finished/ are about; of a batch
-        that is not called ``asked``, for its published member of that name."""
-        with self._guard():
-            records = (load_record(self._layout, name) for name in names)
-            found = [each for each in records if each is not None]
-            if not found:
-                raise BadInput("It has just been removed or taken back.")
-            return self._retry(found, asked, options)
+    def beginning_retry(
+        self, names: Sequence[str], asked: str, options: NewOptions | None = None
+    ) -> Steps[str | Batch]:
+        """Begin the same, in steps, for what the records ``names`` in .state/finished/ are about;
+        of a batch that is not called ``asked``, for its published member of that name. Return the
+        job's name in the inbox, or the batch that goes back and is to be continued."""
+        return (yield from guarded(self._guard, self._loading(names, asked, options)))
+
+    def _loading(
+        self, names: Sequence[str], asked: str, options: NewOptions | None
+    ) -> Steps[str | Batch]:
+        found: list[AnyRecord] = []
+        for number, name in enumerate(names, 1):
+            found += filter(None, [load_record(self._layout, name)])
+            if number % RECORDS_A_STEP == 0:
+                yield
+        if not found:
+            raise BadInput("It has just been removed or taken back.")
+        return (yield from self._beginning(found, asked, options))
+
+    def _beginning(
+        self, found: Sequence[AnyRecord], asked: str, options: NewOptions | None
+    ) -> Steps[str | Batch]:
+        layout, files, batches = self._layout, self._files, self._batches
+        return beginning_retry(layout, files, batches, found, asked, self._place, options)
 
     def has_inputs(self, name: str, asked: str) -> bool:
         """Return whether the sound or the video of the job with the record ``name`` in
@@ -83,16 +111,11 @@ class EndedJobs:
         """
         with self._guard():
             found = find_to_remove(self._layout, name)
-            return remove_ended(self._layout, self._files, found, name)
+        return finish(guarded(self._guard, removing(self._layout, self._files, found, name)))
 
-    def remove_records(self, names: Iterable[str], asked: str) -> list[Path]:
-        """Do the same for what the records ``names`` in .state/finished/ are about; of a batch
-        that is not called ``asked``, for its published member of that name."""
-        with self._guard():
-            records = (load_record(self._layout, name) for name in names)
-            found = [each for each in records if each is not None]
-            return remove_ended(self._layout, self._files, found, asked)
-
-    def _retry(self, found: Sequence[AnyRecord], asked: str, options: NewOptions | None) -> str:
-        layout, files, batches = self._layout, self._files, self._batches
-        return retry_ended(layout, files, batches, found, asked, self._place, options)
+    def removing(self, names: Iterable[str], asked: str) -> Steps[list[Path]]:
+        """Do the same, in steps, for what the records ``names`` in .state/finished/ are about; of a
+        batch that is not called ``asked``, for its published member of that name."""
+        records = (load_record(self._layout, name) for name in names)
+        found = (each for each in records if each is not None)
+        return guarded(self._guard, removing(self._layout, self._files, found, asked))

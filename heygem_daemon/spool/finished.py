@@ -10,7 +10,11 @@ from heygem_daemon.spool.job import SIDECAR_FILE, Journal
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.record_store import load_record, remove_record
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
+from heygem_daemon.spool.steps import Steps, finish
 from heygem_daemon.system import paths
+
+FILES_A_STEP = 50
+"""How many files one step of a deletion deletes: a batch may have thousands."""
 
 RELIST_SECONDS = 5.0
 """Time after which the records are listed again even if the folder's mtime is the same: mtimes are
@@ -19,14 +23,23 @@ too coarse to distinguish two changes within a few milliseconds."""
 
 def delete_finished(layout: SpoolLayout, files: FileOperations, record: AnyRecord) -> list[Path]:
     """Delete what a record names and what is still as recorded; folders only if nothing else is in
-    them.
+    them. Return the paths that were deleted, folders last."""
+    return finish(deleting(layout, files, record))
+
+
+def deleting(layout: SpoolLayout, files: FileOperations, record: AnyRecord) -> Steps[list[Path]]:
+    """Do the same in steps.
 
     The record goes last, so that the deletion can be repeated after a crash, and leaves its line in
-    the history. Return the paths that were deleted, folders last.
+    the history.
     """
-    gone = record.present_files(layout)
-    for path in gone:
-        files.remove_file(path)
+    gone: list[Path] = []
+    for number, file in enumerate(record.files, 1):
+        if (path := file.find(layout)) is not None:
+            files.remove_file(path)
+            gone.append(path)
+        if number % FILES_A_STEP == 0:
+            yield
     gone += [path for path in record.present_folders(layout) if files.remove_empty(path)]
     add_history(layout, files, record)
     remove_record(layout, files, record)

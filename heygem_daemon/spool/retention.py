@@ -32,7 +32,7 @@ from heygem_daemon.spool.cached_entries import (
     stamp_unused_entries,
 )
 from heygem_daemon.spool.files import is_file, is_folder, translate_os_errors
-from heygem_daemon.spool.finished import delete_finished
+from heygem_daemon.spool.finished import deleting
 from heygem_daemon.spool.history import HISTORY_DAYS, months_in
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.record_store import (
@@ -49,6 +49,7 @@ from heygem_daemon.spool.records import (
     RecordKind,
 )
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system import paths
 
 _DAY = 86400.0
@@ -139,7 +140,8 @@ def purge(
     spool: Spool, expired: Iterable[ExpiredItem | None], on_fault: OnFault = raise_fault
 ) -> Iterator[ExpiredItem | None]:
     """Delete the ``expired`` items. Yields each item after its deletion, and None for one that
-    stays. ``on_fault`` is called for an item whose deletion raises anything.
+    stays, or of which only some files are gone yet. ``on_fault`` is called for an item whose
+    deletion raises anything.
 
     Ends early if the spool's sentinel is missing. Lazy: an item is deleted when the caller takes
     it.
@@ -155,7 +157,7 @@ def purge(
             return
         spool.check_folders()
         try:
-            _delete_item(spool, item)
+            yield from _deleting_item(spool, item)
             gone = not any(map(paths.exists, item.paths))
         except Exception as error:  # noqa: BLE001 - concerns this item alone
             on_fault(item.path.name, error)
@@ -163,15 +165,15 @@ def purge(
         yield item if gone else None
 
 
-def _delete_item(spool: Spool, item: ExpiredItem) -> None:
-    """Delete an item if it is still what it was when it was found."""
+def _deleting_item(spool: Spool, item: ExpiredItem) -> Steps[None]:
+    """Delete an item, in steps, if it is still what it was when it was found."""
     if isinstance(item.owner, RecordedFile):
         if (path := item.owner.find(spool)) is not None:
             spool.files.remove_file(path)
     elif item.owner is not None:
         record = reload_record(spool, item.owner)
         if record is not None and record.completed_at == item.completed_at:
-            delete_finished(spool, spool.files, record)
+            yield from deleting(spool, spool.files, record)
     elif item.kind in ("log", "history"):
         spool.files.remove_file(item.path)
     elif read_last_use(item.path) == item.completed_at:

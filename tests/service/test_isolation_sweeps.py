@@ -22,7 +22,7 @@ PURGE_STEPS = {
     "a published job is examined": "heygem_daemon.spool.retention:_search_published",
     "its record is read": "heygem_daemon.spool.retention:load_record",
     "its results are found": "heygem_daemon.spool.retention:_expired_job",
-    "an item is deleted": "heygem_daemon.spool.retention:_delete_item",
+    "an item is deleted": "heygem_daemon.spool.retention:_deleting_item",
     "a cache entry is examined": "heygem_daemon.spool.retention:read_last_use",
     "a cache entry is stamped": "heygem_daemon.spool.cached_entries:_stamp_if_unused",
     "a log is examined": "heygem_daemon.spool.retention:_search_log",

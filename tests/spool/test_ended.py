@@ -16,6 +16,7 @@ from heygem_daemon.spool.pairing import pair_files
 from heygem_daemon.spool.record_store import record_names
 from heygem_daemon.spool.sidecars import read_now
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.spool.steps import finish
 
 Take = Callable[..., Job]
 Publish = Callable[[Spool, Job], None]
@@ -37,6 +38,12 @@ def records(spool: Spool) -> list[str]:
     return [*record_names(spool, "failed"), *record_names(spool, "published")]
 
 
+def retry_records(spool: Spool, names: list[str], options: Path | None) -> object:
+    """Retry the job ``talk`` with these records, as the service does."""
+    given = NewOptions(options) if options else None
+    return finish(spool.ended.beginning_retry(names, "talk", given))
+
+
 def media(files: dict[str, bytes | None]) -> dict[str, bytes | None]:
     return {path: data for path, data in files.items() if data in (AUDIO, VIDEO, OLD, NEW)}
 
@@ -44,8 +51,7 @@ def media(files: dict[str, bytes | None]) -> dict[str, bytes | None]:
 def test_new_options_replace_those_of_the_job(spool: Spool, tree: Tree) -> None:
     spool.fail(take_with_options(spool), "No face.")
     (spool.inbox / "talk.retry").write_bytes(NEW)
-    name = spool.ended.retry_records(records(spool), "talk", NewOptions(spool.inbox / "talk.retry"))
-    assert name == "talk"
+    assert retry_records(spool, records(spool), spool.inbox / "talk.retry") == "talk"
     assert tree(spool) == {
         "inbox/talk.wav": AUDIO,
         "inbox/talk.mp4": VIDEO,
@@ -57,10 +63,7 @@ def test_new_options_go_with_the_files_under_another_name(spool: Spool, tree: Tr
     spool.fail(take_with_options(spool), "No face.")
     (spool.inbox / "talk.retry").write_bytes(NEW)
     (spool.inbox / "talk.wav").write_bytes(b"another")
-    assert (
-        spool.ended.retry_records(records(spool), "talk", NewOptions(spool.inbox / "talk.retry"))
-        == "talk (2)"
-    )
+    assert retry_records(spool, records(spool), spool.inbox / "talk.retry") == "talk (2)"
     assert tree(spool) == {
         "inbox/talk.wav": b"another",
         "inbox/talk (2).wav": AUDIO,
@@ -110,11 +113,11 @@ def test_a_retry_killed_at_any_step_loses_no_file(
         names = records(spool)
         try:
             disk = Spool(spool.root, files=killing_disk(step))
-            disk.ended.retry_records(names, "talk", NewOptions(asked) if options else None)
+            retry_records(disk, names, asked if options else None)
         except killed:
             assert spool.recover() == []
             if not (spool.inbox / "talk.wav").exists():
-                spool.ended.retry_records(names, "talk", NewOptions(asked) if options else None)
+                retry_records(spool, names, asked if options else None)
         else:
             break
         found = media(tree(spool))
@@ -182,7 +185,7 @@ def test_new_options_leave_a_video_its_own_sound(
         publish(spool, job)
     asked = spool.inbox / "talk.retry"
     asked.write_text('face = "left"\n')
-    spool.ended.retry_records(records(spool), "talk", NewOptions(asked, LEFT))
+    finish(spool.ended.beginning_retry(records(spool), "talk", NewOptions(asked, LEFT)))
     written = tree(spool)["inbox/talk.toml"]
     assert written == b'face = "left"\naudio = "own"\n'
     assert not asked.exists()

@@ -1,6 +1,6 @@
 """The batches of a spool. A batch is claimed and closed as a whole; each member is a job."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -9,38 +9,29 @@ from heygem_daemon.spool import publish
 from heygem_daemon.spool.batch import claim, close, members
 from heygem_daemon.spool.batch.close import PackedFile
 from heygem_daemon.spool.batch.journal import (
-    COMMON_SIDECAR,
     Batch,
-    BatchJournal,
     MemberLayout,
     load_batch,
     save_batch,
 )
-from heygem_daemon.spool.batch.last_made import published_ends
-from heygem_daemon.spool.batch.made_again import plan_retry, withheld_inputs
 from heygem_daemon.spool.batch.public_folders import ensure_failed_folder, ensure_outbox_folder
+from heygem_daemon.spool.batch.retries import BatchRetries
 from heygem_daemon.spool.batch.returning import return_batch
 from heygem_daemon.spool.files import FileOperations, is_folder
-from heygem_daemon.spool.finished import inputs_to_retry, take_back
 from heygem_daemon.spool.inbox import scan
-from heygem_daemon.spool.job import Job, Journal, new_id
+from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.layout import (
     SpoolLayout,
     folders_in,
     load_journal,
-    names_in,
-    save_journal,
 )
-from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import latest_batches
-from heygem_daemon.spool.records import BatchRecord, JobRecord
 from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
-from heygem_daemon.system.folder_rights import CLOSED_MODE
 
 
 class Batches:
-    """Claims, closes, retries and removes the batches of a spool.
+    """Claims and closes the batches of a spool.
 
     Like the methods of the spool, every method raises SpoolUnavailable, and can be repeated.
     """
@@ -60,6 +51,7 @@ class Batches:
         self._layout = layout
         self._files = files
         self._clock = clock
+        self.retries = BatchRetries(layout, files, clock, guard, place)
 
     def claim(
         self,
@@ -94,8 +86,9 @@ class Batches:
             return self._announce(batch)
 
     def unfinished(self, on_fault: Callable[[Path, Exception], None] | None = None) -> list[Batch]:
-        """Return the batches that are claimed and not closed, oldest first. ``on_fault`` is called
-        with a folder whose journal cannot be read now; None: the error is raised."""
+        """Return the batches that are claimed and not closed, oldest first; none that goes back to
+        the inbox. ``on_fault`` is called with a folder whose journal cannot be read now; None: the
+        error is raised."""
         batches = []
         with self._guard():
             for folder in folders_in(self._layout.processing):
@@ -106,7 +99,8 @@ class Batches:
                         raise
                     on_fault(folder, error)
                 else:
-                    batches += [batch] if batch is not None and batch.journal.members else []
+                    if batch is not None and batch.journal.members:
+                        batches += [batch] if batch.journal.outcome != "returned" else []
         return sorted(batches, key=lambda each: (each.journal.claimed_at, each.id))
 
     def pending_jobs(self, batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:
@@ -207,99 +201,6 @@ class Batches:
             found = latest_batches(self._layout, limit)
         return [record.batch(self._layout) for record in found]
 
-    def retry(
-        self,
-        members: Sequence[JobRecord],
-        options: NewOptions | None = None,
-        *,
-        is_alone: bool = False,
-    ) -> str:
-        """Return failed members of one batch to the inbox as a folder of pairs. Return its name
-        there.
-
-        ``options``: the sidecar for all; None: they keep their own. It also takes the place of the
-        own sidecar of a member that ``is_alone``: nobody named the batch.
-        """
-        with self._guard():
-            options = options.of([each.journal for each in members]) if options else None
-            origin = members[0].location[-2]
-            now = self._clock()
-            journal = BatchJournal(
-                id=new_id(now),
-                name=origin,
-                folder_name=origin,
-                folder=members[0].journal.folder,
-                claimed_at=now,
-                outcome="returned",
-                keeps_names=len(members) > 1 and any(map(self._lacks_media, members)),
-            )
-            batch = self._begin_retry(journal, options)
-            self._files.make_folder(batch.retried_folder)
-            for number, record in enumerate(members, 1):
-                folder = batch.retried_folder / f"{number:04d}"
-                self._files.make_folder(folder)
-                save_journal(self._files, folder, record.journal)
-                take_back(self._layout, self._files, record, folder)
-                if options is not None and is_alone and record.journal.sidecar_name:
-                    self._files.remove_file(folder / record.journal.sidecar_name)
-            return self._return_retried(batch, options)
-
-    def _return_retried(self, batch: Batch, options: NewOptions | None) -> str:
-        """Return what is rendered again to the inbox. Return the folder's name there."""
-        name = return_batch(self._place(batch.journal.folder), self._files, batch)
-        if options is not None:
-            options.discard(self._files)
-        return name
-
-    def _lacks_media(self, record: JobRecord) -> bool:
-        """Return whether a media file of a failed member has stayed with its batch."""
-        media = {record.journal.audio_name, record.journal.video_name}
-        return media > {path.name for path in inputs_to_retry(self._layout, record)} & media
-
-    def make_again(self, record: BatchRecord, asked: str, options: NewOptions | None = None) -> str:
-        """Return the inputs of published members to the inbox as a folder: of all, or of the one
-        that ``asked`` names as ``batch/member``. Return the folder's name there. What was published
-        stays. ``options``: as for ``retry``. Raises BadInput if they are not all there unchanged.
-        """
-        with self._guard():
-            journal = plan_retry(self._layout, record, asked, self._clock())
-            options = options.of(published_ends(record, asked)) if options else None
-            batch = self._begin_retry(journal, options)
-            try:
-                return self._return_retried(batch, options)
-            except PermissionError as error:
-                self._give_up_retry(batch, options)
-                raise withheld_inputs(record, error) from error
-
-    def _give_up_retry(self, batch: Batch, options: NewOptions | None) -> None:
-        """Undo a retry whose inputs cannot be taken. What was taken goes to the inbox."""
-        journal = batch.journal.model_copy(update={"retry_of": None})
-        save_batch(self._files, batch := Batch(batch.folder, journal))
-        if options is not None and names_in(batch.inputs) == [COMMON_SIDECAR]:
-            options.give_back(self._files, batch.inputs / COMMON_SIDECAR)
-        return_batch(self._place(journal.folder), self._files, batch)
-
-    def _begin_retry(self, journal: BatchJournal, options: NewOptions | None) -> Batch:
-        """Make the folder of a batch that a retry returns to the inbox."""
-        batch = Batch(self._layout.processing / journal.id, journal)
-        self._files.make_folder(batch.folder, CLOSED_MODE)
-        save_batch(self._files, batch)
-        if options is not None:
-            self._files.make_folder(batch.inputs)
-            options.place(self._files, batch.inputs / COMMON_SIDECAR)
-        return batch
-
-    def resume_retry(self, members: Sequence[JobRecord]) -> str | None:
-        """Finish an interrupted retry of one of these members. Return the folder's name in the
-        inbox; None if there was no such retry."""
-        ids = {record.id for record in members}
-        with self._guard():
-            for batch in filter(None, map(load_batch, folders_in(self._layout.processing))):
-                if batch.journal.outcome == "returned" and ids & set(_retried_ids(batch)):
-                    layout = self._place(batch.journal.folder)
-                    return return_batch(layout, self._files, batch)
-        return None
-
     def _prepare_batch(self, batch: Batch) -> Batch:
         claim.arrange_media(self._files, batch)
         return self._announce(batch)
@@ -317,11 +218,3 @@ class Batches:
 
     def _member_layout(self, batch: Batch) -> MemberLayout:
         return MemberLayout(self._layout.root, batch.journal.folder, batch=batch)
-
-
-def _retried_ids(batch: Batch) -> Iterator[str]:
-    """Yield the ids of the failed members that a retry has begun to move into ``batch``."""
-    if is_folder(batch.retried_folder):
-        for journal in map(load_journal, folders_in(batch.retried_folder)):
-            if journal is not None:
-                yield journal.id

@@ -150,6 +150,14 @@ class BatchJournal(FrozenModel):
     keeps_names: bool = False
     """Whether the failed members that a retry returns keep the users' names of their files: one
     that they share is there once."""
+    retried: tuple[FileName, ...] = ()
+    """Names of the records in .state/finished/ of the failed members that a retry returns, also of
+    those that it has taken already; empty: it is no such retry, or an earlier version began it."""
+    takes_options: bool = False
+    """Whether a new sidecar for all members goes with a retry. It comes first: without it nothing
+    is taken."""
+    replaces_sidecar: bool = False
+    """Whether the sidecar for all takes the place of the own one of the only member of a retry."""
     retry_of: FileName | None = None
     """The id of the finished batch whose inputs a retry takes back, those of ``members``; None: it
     is no such retry."""

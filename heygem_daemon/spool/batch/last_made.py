@@ -23,7 +23,7 @@ def published_ends(record: BatchRecord, asked: str) -> list[Journal]:
 def media_identities(record: BatchRecord) -> Mapping[str, frozenset[int]]:
     """Return what distinguishes the sound and the video of each published member from others,
     wherever a retry has moved them, by the folded name ``batch/member``."""
-    files = _inputs(record)
+    files = inputs_of(record)
     found = {}
     for end in published_ends(record, record.title):
         if end.member is not None:
@@ -38,7 +38,7 @@ def media_identities(record: BatchRecord) -> Mapping[str, frozenset[int]]:
 def has_media(layout: SpoolLayout, record: BatchRecord, asked: str) -> bool:
     """Return whether the media of all published members that ``asked`` names are in done/, as they
     were rendered."""
-    files = _inputs(record)
+    files = inputs_of(record)
     numbers = [end.member.number for end in published_ends(record, asked) if end.member]
     names = [name for each in numbers for name in record.journal.members[each - 1].media_names]
     return all(name in files and files[name].find(layout) is not None for name in names)
@@ -75,7 +75,7 @@ def last_made(
     return None
 
 
-def _inputs(record: BatchRecord) -> dict[str, RecordedFile]:
+def inputs_of(record: BatchRecord) -> dict[str, RecordedFile]:
     """Return the recorded input files of a batch by their names."""
     place = (*record.location, INPUTS_FOLDER)
     return {file.path[-1]: file for file in record.files if file.path[:-1] == place}

@@ -15,16 +15,17 @@ from heygem_daemon.spool.batch.journal import (
     BatchMember,
     save_batch,
 )
-from heygem_daemon.spool.batch.last_made import published_ends
+from heygem_daemon.spool.batch.last_made import inputs_of, published_ends
 from heygem_daemon.spool.batch.roster import format_names
-from heygem_daemon.spool.batch.shared_files import move_or_link, move_or_share
+from heygem_daemon.spool.batch.shared_files import count_users, move_or_link, move_or_share
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.formats import extension_as
 from heygem_daemon.spool.job import Journal, new_id
-from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import printable, split_extension
 from heygem_daemon.spool.record_store import find_batch
 from heygem_daemon.spool.records import BatchRecord
+from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system import paths
 
 
@@ -53,14 +54,21 @@ def plan_retry(layout: SpoolLayout, record: BatchRecord, asked: str, now: float)
     )
 
 
-def take_back_inputs(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Batch:
-    """Move the inputs of the members that ``batch`` renders again into it, if it is such a batch.
-    Return it with a journal that says that they are there. Can be repeated. Raises PermissionError,
-    OSError."""
+def take_back_inputs(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Steps[Batch]:
+    """Move the inputs of the members that ``batch`` renders again into it, if it is such a batch,
+    a file in each step. Return it with a journal that says that they are there. Can be repeated.
+
+    Where their owner takes the rest away from the daemon, what was moved is all. Raises
+    PermissionError if nothing was, and OSError.
+    """
     if batch.journal.retry_of is None:
         return batch
     if (record := find_batch(layout, batch.journal.retry_of)) is not None:
-        _take_back(layout, files, record, batch)
+        try:
+            yield from _take_back(layout, files, record, batch)
+        except PermissionError:
+            if not set(names_in(batch.inputs)) - {COMMON_SIDECAR}:
+                raise
     journal = batch.journal.model_copy(update={"retry_of": None})
     save_batch(files, changed := Batch(batch.folder, journal))
     return changed
@@ -68,7 +76,7 @@ def take_back_inputs(layout: SpoolLayout, files: FileOperations, batch: Batch) -
 
 def _take_back(
     layout: SpoolLayout, files: FileOperations, record: BatchRecord, batch: Batch
-) -> None:
+) -> Steps[None]:
     """Move the inputs into the batch. Media that members use that are not among its own are linked.
 
     A new sidecar for all that is there already takes the place of the old one; for one member alone
@@ -79,16 +87,20 @@ def _take_back(
         files.make_folder(batch.inputs)
     has_options = paths.exists(batch.inputs / COMMON_SIDECAR)
     inputs, returned = record.folder(layout) / batch.inputs.name, _names_in_inbox(record, journal)
-    for name in _media_names(journal.members):
-        users = len([*record.journal.members_using(name)]), len([*journal.members_using(name)])
-        if _is_unchanged(layout, record, name):
-            move_or_share(files, inputs / name, batch.inputs / returned[name], users[0] > users[1])
+    of_all, own = count_users(record.journal), count_users(journal)
+    recorded = inputs_of(record)
+    for name in own:
+        if name in recorded and recorded[name].find(layout) is not None:
+            is_shared = of_all[name] > own[name]
+            move_or_share(files, inputs / name, batch.inputs / returned[name], is_shared)
+            yield
     if not _is_own_folder(layout, record, inputs):
         return
     for member in () if has_options and len(journal.members) == 1 else journal.members:
         if member.sidecar is not None and is_file(inputs / member.sidecar):
             target = batch.inputs / returned[member.sidecar]
             move_or_link(files, inputs / member.sidecar, target)
+            yield
     if journal.common is not None and is_file(inputs / journal.common):
         is_shared = len(journal.members) < len(record.journal.members)
         target = batch.inputs / COMMON_SIDECAR
@@ -134,19 +146,18 @@ def _media_names(members: Iterable[BatchMember]) -> list[str]:
 def _check_media(layout: SpoolLayout, record: BatchRecord, members: Iterable[BatchMember]) -> None:
     """Raise BadInput if media of the members are missing in done/, or are not those that they
     had."""
-    names = [name for name in _media_names(members) if not _is_unchanged(layout, record, name)]
+    recorded = inputs_of(record)
+    names = [
+        name
+        for name in _media_names(members)
+        if name not in recorded or recorded[name].find(layout) is None
+    ]
     if names:
         raise BadInput(
             f"Not all inputs of {printable(record.title)} are in done as they were:"
             f" {format_names(names)}.",
             "Drop the files into the inbox again.",
         )
-
-
-def _is_unchanged(layout: SpoolLayout, record: BatchRecord, name: str) -> bool:
-    """Return whether a file is among the inputs in done/, and is the one that was rendered."""
-    place = (*record.location, INPUTS_FOLDER, name)
-    return any(file.path == place and file.find(layout) is not None for file in record.files)
 
 
 def _is_own_folder(layout: SpoolLayout, record: BatchRecord, folder: Path) -> bool:

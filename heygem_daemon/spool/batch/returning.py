@@ -1,4 +1,4 @@
-"""Returns batches to the inbox, each with one rename."""
+"""Returns batches to the inbox, each with one rename at the end."""
 
 import os
 from contextlib import suppress
@@ -21,23 +21,38 @@ from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.finished import take_back
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.job import JOURNAL_FILE, Journal
-from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
+from heygem_daemon.spool.layout import (
+    SpoolLayout,
+    folders_in,
+    load_journal,
+    names_in,
+    save_journal,
+)
 from heygem_daemon.spool.names import fold, free_name, safe_name
 from heygem_daemon.spool.reason import REASON_FILE
-from heygem_daemon.spool.record_store import interrupted_retry
+from heygem_daemon.spool.record_store import interrupted_retry, load_record
+from heygem_daemon.spool.records import JobRecord
+from heygem_daemon.spool.steps import Steps, finish
 from heygem_daemon.system import paths
 
 
 def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> str:
-    """Move a batch's folder back to the inbox, then remove the daemon's own files. Members that
-    a retry takes from failed/, or from done/, are first put into the folder. Return its name
+    """Move a batch's folder back to the inbox, then remove the daemon's own files. Return its name
     there."""
+    return finish(returning(layout, files, batch))
+
+
+def returning(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Steps[str]:
+    """Do the same in steps. Members that a retry takes from failed/, or from done/, are first put
+    into the folder, one in each step."""
     batch = replace(batch, journal=batch.journal.model_copy(update={"outcome": "returned"}))
     found = load_batch(batch.folder)
     if found is not None and found.journal != batch.journal:
         save_batch(files, batch)
-    _gather_retried_members(layout, files, batch)
-    batch = take_back_inputs(layout, files, batch)
+    if batch.journal.takes_options and not paths.exists(batch.inputs / COMMON_SIDECAR):
+        batch = without_members(batch)  # the request that has the options is still there
+    yield from _take_members(layout, files, batch)
+    batch = yield from take_back_inputs(layout, files, batch)
     restore_media_names(files, batch)
     files.remove_empty(batch.ended_folder)
     name = batch.journal.folder_name
@@ -57,34 +72,68 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
     return name
 
 
-def _gather_retried_members(layout: SpoolLayout, files: FileOperations, batch: Batch) -> None:
-    """Move members that were taken from failed/ for a retry into the batch's folder, each as a pair
-    of files with the member's name, or with the users' names."""
-    folders = list(folders_in(batch.retried_folder)) if is_folder(batch.retried_folder) else []
-    shared = SharedMedia(layout)
-    for folder in folders:
-        journal = load_journal(folder)
-        files.remove_file(folder / f".{JOURNAL_FILE}.part")
-        if journal is None:
-            files.remove_empty(folder)
-            continue
-        if (record := interrupted_retry(layout, journal.id)) is not None:
-            take_back(layout, files, record, folder)
-        if not is_folder(batch.inputs):
-            files.make_folder(batch.inputs)
-        for name, returned in _names_of_retried(batch, journal).items():
-            target = batch.inputs / returned
-            if is_file(folder / name) and not paths.exists(target):
-                files.move(folder / name, target)
-            elif is_file(folder / name) and _is_same_file(folder / name, target):
-                files.remove_file(folder / name)
-            elif not paths.exists(target) and (batch.journal.keeps_names or len(folders) == 1):
-                with suppress(PermissionError):  # withheld by its owner, who will miss it
-                    shared.take(files, journal, name, target, len(folders))
-        for name in (COMMON_SIDECAR, REASON_FILE, JOURNAL_FILE):
-            files.remove_file(folder / name)
-        files.remove_empty(folder)
+def without_members(batch: Batch) -> Batch:
+    """Return the same batch with a journal that takes no members back."""
+    changes: dict[str, object] = {"retry_of": None, "retried": ()}
+    return replace(batch, journal=batch.journal.model_copy(update=changes))
+
+
+def _take_members(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Steps[None]:
+    """Take the failed members that a retry returns from failed/ into the batch's folder, each as a
+    pair of files with the member's name, or with the users' names."""
+    present = list(folders_in(batch.retried_folder)) if is_folder(batch.retried_folder) else []
+    if not (present or batch.journal.retried):
+        return
+    if not is_folder(batch.retried_folder):
+        files.make_folder(batch.retried_folder)
+    shared, count = SharedMedia(layout), len(batch.journal.retried) or len(present)
+    for folder in present:  # what was interrupted
+        _gather_member(layout, files, batch, folder, shared, count)
+        yield
+    for number, name in enumerate(batch.journal.retried, 1):
+        record = load_record(layout, name)
+        if isinstance(record, JobRecord):
+            folder = batch.retried_folder / f"{number:04d}"
+            files.make_folder(folder)
+            save_journal(files, folder, record.journal)
+            _gather_member(layout, files, batch, folder, shared, count)
+            yield
     files.remove_empty(batch.retried_folder)
+
+
+def _gather_member(
+    layout: SpoolLayout,
+    files: FileOperations,
+    batch: Batch,
+    folder: Path,
+    shared: SharedMedia,
+    count: int,
+) -> None:
+    """Take the files of the failed member whose journal is in ``folder`` into the batch's inputs.
+    ``count``: how many members the retry returns."""
+    journal = load_journal(folder)
+    files.remove_file(folder / f".{JOURNAL_FILE}.part")
+    if journal is None:
+        files.remove_empty(folder)
+        return
+    if (record := interrupted_retry(layout, journal.id)) is not None:
+        take_back(layout, files, record, folder)
+    if batch.journal.replaces_sidecar and journal.sidecar_name:
+        files.remove_file(folder / journal.sidecar_name)
+    if not is_folder(batch.inputs):
+        files.make_folder(batch.inputs)
+    for name, returned in _names_of_retried(batch, journal).items():
+        target = batch.inputs / returned
+        if is_file(folder / name) and not paths.exists(target):
+            files.move(folder / name, target)
+        elif is_file(folder / name) and _is_same_file(folder / name, target):
+            files.remove_file(folder / name)
+        elif not paths.exists(target) and (batch.journal.keeps_names or count == 1):
+            with suppress(PermissionError):  # withheld by its owner, who will miss it
+                shared.take(files, journal, name, target, count)
+    for name in (COMMON_SIDECAR, REASON_FILE, JOURNAL_FILE):
+        files.remove_file(folder / name)
+    files.remove_empty(folder)
 
 
 def _names_of_retried(batch: Batch, journal: Journal) -> dict[str, str]:

@@ -7,14 +7,18 @@ takes it from there.
 """
 
 import errno
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from heygem_daemon.spool.batch.journal import INPUTS_FOLDER
+from heygem_daemon.spool.batch.journal import BatchJournal
+from heygem_daemon.spool.batch.last_made import inputs_of
 from heygem_daemon.spool.files import FileOperations, is_file
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.record_store import find_batch
-from heygem_daemon.spool.records import BatchRecord
+from heygem_daemon.spool.records import RecordedFile
 from heygem_daemon.system import paths
 from heygem_daemon.system.disk_space import read_disk_space
 
@@ -76,33 +80,46 @@ def _may_copy(source: Path, target: Path) -> bool:
     return read_disk_space(target.parent).has_room(_SPARE_FACTOR * size)
 
 
+def count_users(journal: BatchJournal) -> Counter[str]:
+    """Return how many members of a batch use each of its media files, by the users' names."""
+    return Counter(name for each in journal.members for name in set(each.media_names))
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """The media of a finished batch in done/."""
+
+    recorded: Mapping[str, RecordedFile]
+    """The files by the users' names."""
+
+    users: Counter[str]
+    """How many members use each."""
+
+
 class SharedMedia:
     """The media that failed members share with others of their batch, in done/. Each batch's record
     is read once."""
 
     def __init__(self, layout: SpoolLayout) -> None:
         self._layout = layout
-        self._records: dict[str, BatchRecord | None] = {}
+        self._found: dict[str, _Inputs | None] = {}
 
     def find(self, journal: Journal, name: str) -> Path | None:
         """Return the path of the media file ``name`` of a failed member among the inputs of its
         batch; None if it is not there as it was."""
-        record = self._record(journal)
-        if record is None or name not in (journal.audio_name, journal.video_name):
+        found = self._inputs(journal)
+        if found is None or name not in (journal.audio_name, journal.video_name):
             return None
-        place = (*record.location, INPUTS_FOLDER, name)
-        found = (file.find(self._layout) for file in record.files if file.path == place)
-        return next(found, None)
+        return found.recorded[name].find(self._layout) if name in found.recorded else None
 
     def take(
         self, files: FileOperations, journal: Journal, name: str, target: Path, takers: int
     ) -> None:
         """Bring that file to ``target``, if it is there, for ``takers`` members that are retried
         together. Raises PermissionError, OSError."""
-        source, record = self.find(journal, name), self._record(journal)
-        if source is not None and record is not None:
-            users = len([*record.journal.members_using(name)])
-            move_or_share(files, source, target, users > takers)
+        source, found = self.find(journal, name), self._inputs(journal)
+        if source is not None and found is not None:
+            move_or_share(files, source, target, found.users[name] > takers)
 
     def is_in_use(self, journal: Journal) -> bool:
         """Return whether the batch of a failed member has not ended."""
@@ -110,10 +127,13 @@ class SharedMedia:
             self._layout.processing / journal.member.batch_id
         )
 
-    def _record(self, journal: Journal) -> BatchRecord | None:
+    def _inputs(self, journal: Journal) -> _Inputs | None:
         if journal.member is None:
             return None
         identity = journal.member.batch_id
-        if identity not in self._records:
-            self._records[identity] = find_batch(self._layout, identity)
-        return self._records[identity]
+        if identity not in self._found:
+            record = find_batch(self._layout, identity)
+            self._found[identity] = (
+                None if record is None else _Inputs(inputs_of(record), count_users(record.journal))
+            )
+        return self._found[identity]

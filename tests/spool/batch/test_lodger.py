@@ -18,6 +18,7 @@ from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import batch_records
 from heygem_daemon.spool.records import BatchRecord
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.spool.steps import finish
 from tests.spool.conftest import Disk, Killed
 
 Fill = Callable[..., Path]
@@ -232,7 +233,12 @@ def make_one_again_with_options(spool: Spool, fill: Fill, work: Work) -> str:
     make_again(spool, fill, work)
     (options := spool.state / "options").write_text("crf = 20")
     work(spool, spool.batches.claim(spool.inbox / "show"))
-    return spool.batches.make_again(record_of(spool), "show (2)/1", NewOptions(options))
+    retries = spool.batches.retries
+    return finish(
+        retries.returning(
+            retries.begin_published(record_of(spool), "show (2)/1", NewOptions(options))
+        )
+    )
 
 
 def record_of(spool: Spool) -> BatchRecord:

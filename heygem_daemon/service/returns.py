@@ -1,0 +1,203 @@
+"""Brings batches back to the inbox that are tried again, a few of their files in each round."""
+
+import math
+from collections.abc import Collection, Hashable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from heygem_daemon.errors import EnvironmentFault
+from heygem_daemon.report.request_status import RequestStatus
+from heygem_daemon.service.answers import Answers
+from heygem_daemon.service.decisions import Answer
+from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.look_budget import LookBudget
+from heygem_daemon.service.queue import backoff_seconds
+from heygem_daemon.service.runtime import Clock
+from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.spool.batch.retries import records_of
+from heygem_daemon.spool.blame import is_users_fault
+from heygem_daemon.spool.names import fold, printable
+from heygem_daemon.spool.requests import Request, full_name, in_turns
+from heygem_daemon.spool.spool import Spool
+from heygem_daemon.spool.steps import Steps
+
+MAX_SECONDS = 0.25
+"""How long one round may take at most, apart from its last step."""
+
+MAX_PAUSE_SECONDS = 30.0
+"""The longest pause after a fault of the disk."""
+
+
+@dataclass(slots=True)
+class _Return:
+    """A batch on its way back to the inbox."""
+
+    batch: Batch
+
+    request: Request | None
+    """Who asked for it; None: an earlier run of the daemon began it."""
+
+    records: set[str]
+    """Names of the records in .state/finished/ whose files it takes."""
+
+    keys: frozenset[str]
+    """The folded names by which people know it."""
+
+    steps: Steps[str] | None = field(default=None, repr=False)
+    """None: they begin anew, which passes over what is done."""
+
+    faults: int = 0
+    """How many tries in a row a fault has ended."""
+
+    not_before: float = -math.inf
+    """Monotonic time of the next try."""
+
+
+class Returns:
+    """The returns under way. Their journals in processing/ outlive the daemon, and ``find`` takes
+    up what an earlier run has left."""
+
+    def __init__(self, spool: Spool, clock: Clock, faults: ItemFaults, answers: Answers) -> None:
+        self._spool = spool
+        self._clock = clock
+        self._faults = faults
+        self._answers = answers
+        self._open: dict[str, _Return] = {}
+        """By the batch's id, in the order of their turns."""
+
+    @property
+    def ids(self) -> Collection[str]:
+        """The ids of the batches that go back."""
+        return self._open.keys()
+
+    def find(self) -> None:
+        """Take up what is under way. Raises SpoolUnavailable."""
+        for batch in self._spool.batches.retries.under_way():
+            self._add(batch, None)
+
+    def forget(self) -> None:
+        """Forget all: another spool was mounted over theirs."""
+        self._open.clear()
+
+    def begin(self, batch: Batch, request: Request, budget: LookBudget) -> str:
+        """Let a batch go back, as far as the budget allows at once. Return what is said of it. A
+        fault of the disk is left to the next round."""
+        found = self._add(batch, request)
+        with suppress(EnvironmentFault, OSError):
+            while budget.is_left() and batch.id in self._open:
+                budget.spend()
+                if (name := self._advance(found)) is not None:
+                    return is_back(request, name)
+        name = printable(request.name.strip())
+        return f"{name} goes back to the inbox, file by file"
+
+    def has_any(self, records: Collection[str]) -> bool:
+        """Return whether files of one of these records in .state/finished/ go back already."""
+        return any(not each.records.isdisjoint(records) for each in self._open.values())
+
+    def is_about(self, request: Request) -> bool:
+        """Return whether what a request names is on its way back."""
+        return any(each.keys & request.keys for each in self._open.values())
+
+    def advance(self) -> None:
+        """Do what one round may do, for each owner in turn. Raises the first fault of the disk
+        after all were tried."""
+        faults: list[Exception] = []
+        budget = LookBudget(self._clock, seconds=MAX_SECONDS)
+        while budget.is_left() and (due := self._due()):
+            for each in due:
+                if not budget.is_left():
+                    break
+                budget.spend()
+                self._open[each.batch.id] = self._open.pop(each.batch.id)
+                try:
+                    name = self._advance(each)
+                except (EnvironmentFault, OSError) as fault:
+                    faults.append(fault)
+                else:
+                    self._tell(each, name)
+        if faults:
+            raise faults[0]
+
+    @property
+    def waiting(self) -> Iterator[tuple[Hashable, RequestStatus]]:
+        """What the status says of each, with the line of who asked for it."""
+        for each in self._open.values():
+            journal = each.batch.journal
+            name = printable(journal.folder_name)
+            status = RequestStatus(
+                name=each.request.shown if each.request else printable(journal.dropped_as),
+                folder=printable(journal.folder),
+                text=f"{name} goes back to the inbox, file by file",
+                at=journal.claimed_at,
+            )
+            yield each.request.line if each.request else journal.folder or journal.owner, status
+
+    def _add(self, batch: Batch, request: Request | None) -> _Return:
+        found = self._open.get(batch.id)
+        if found is None:
+            title = full_name(fold(batch.journal.folder), fold(batch.journal.folder_name))
+            keys = frozenset({title}) | (request.keys if request else frozenset())
+            found = self._open[batch.id] = _Return(batch, request, records_of(batch), keys)
+        return found
+
+    def _due(self) -> list[_Return]:
+        now = self._clock.monotonic()
+        found = [each for each in self._open.values() if each.not_before <= now]
+        return in_turns(found, lambda each: each.batch.journal.owner, len(found))
+
+    def _advance(self, each: _Return) -> str | None:
+        """Do a step, and handle what it raises. Return the name in the inbox; None: the batch is
+        not there yet. Raises a fault of the disk, too."""
+        try:
+            name = self._step(each)
+        except Exception as error:
+            each.steps = None
+            folder = each.batch.folder
+            if not is_environment_fault(error) or is_users_fault(error, folder):
+                self._set_aside(each, error)
+                return None
+            if self._spool.batches.is_lost(each.batch) and self._spool.is_mounted():
+                del self._open[each.batch.id]
+                return None
+            each.faults += 1
+            pause = min(backoff_seconds(each.faults), MAX_PAUSE_SECONDS)
+            each.not_before = self._clock.monotonic() + pause
+            raise
+        each.faults = 0
+        return name
+
+    def _tell(self, each: _Return, name: str | None) -> None:
+        if name is not None and each.request is not None:
+            now, wall = self._clock.monotonic(), self._clock.wall()
+            self._answers.give(each.request, Answer(is_back(each.request, name)), now, wall)
+
+    def _step(self, each: _Return) -> str | None:
+        """Do a step. Return the name in the inbox; None: the batch is not there yet."""
+        if each.steps is None:
+            each.steps = self._spool.batches.retries.returning(each.batch)
+        try:
+            next(each.steps)
+        except StopIteration as end:
+            del self._open[each.batch.id]
+            name: str = end.value
+            return name
+        return None
+
+    def _set_aside(self, each: _Return, error: Exception) -> None:
+        """Move a return that cannot go on to failed/, with what it has taken."""
+        del self._open[each.batch.id]
+        item = "/".join(each.batch.folder.parts[-2:])
+        reason = self._faults.log(item, error)
+        try:
+            self._spool.set_aside(each.batch.folder, reason)
+        except Exception as another:  # noqa: BLE001 - concerns this item alone
+            self._faults.log(item, another)
+
+
+def is_back(request: Request, name: str) -> str:
+    """Return what is said of a retry whose files are in the inbox under ``name``."""
+    shown = printable(request.name.strip())
+    if name == request.name.strip():
+        return f"{shown} is in the inbox again"
+    return f"{shown} is in the inbox again as {printable(name)}"
