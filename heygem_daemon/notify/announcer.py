@@ -57,6 +57,7 @@ class Announcer:
             job.finished,
             job=job.name,
             job_id=job.id,
+            owner=job.owner,
             file=str(result or ""),
             seconds=job.seconds,
             reason=job.reason or "",

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Event, Thread
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from typing import Literal
 
 from heygem_daemon.events.notify import (
     NotificationFailed,
@@ -15,13 +16,21 @@ from heygem_daemon.events.notify import (
     NotificationsUnusable,
 )
 from heygem_daemon.notify.link import Link, open_link
-from heygem_daemon.notify.occasion import DelivererAnswer, Delivery, DeliveryOrder, Errand, Occasion
+from heygem_daemon.notify.occasion import (
+    DelivererAnswer,
+    Delivery,
+    DeliveryOrder,
+    Errand,
+    Occasion,
+    most_dispensable,
+)
 from heygem_daemon.notify.undelivered import Undelivered
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_model
 
 COMMAND = (sys.executable, "-m", "heygem_daemon.notify.deliverer")
 MAX_WAITING = 500
-"""How many occasions wait for the process."""
+"""How many occasions wait for the thread; when there are more, ``most_dispensable`` says which
+goes."""
 
 RESTART_SECONDS = 10.0
 """How long after its start the process is started again where it has ended. Doubled while no
@@ -61,8 +70,13 @@ class Courier:
         self._on_delivery = on_delivery
         self._folder = folder
         self._earlier = earlier
-        self._waiting: SimpleQueue[Occasion | Link | None] = SimpleQueue()
-        """Also links whose process has ended; None: the courier is to end."""
+        self._posted: list[Occasion] = []
+        """What the thread has not taken yet."""
+        self._lock = Lock()
+        """Of what is posted."""
+        self._waiting: SimpleQueue[Link | Literal["news"] | None] = SimpleQueue()
+        """Wakes the thread: something was posted, the process of a link has ended, or, with None,
+        the courier is to end."""
         self._is_closing = Event()
         self._has_dropped = False
         self._told = ""
@@ -76,13 +90,22 @@ class Courier:
         self._thread.start()
 
     def post(self, occasion: Occasion) -> None:
-        """Have an occasion delivered, if not too many wait. Returns at once."""
-        is_full = self._waiting.qsize() >= MAX_WAITING
-        if not is_full:
-            self._waiting.put(occasion)
-        elif not self._has_dropped:
+        """Have an occasion delivered. Returns at once."""
+        with self._lock:
+            is_first, is_full = not self._posted, len(self._posted) >= MAX_WAITING
+            self._posted.append(occasion)
+            if is_full:
+                self._posted.remove(most_dispensable(self._posted))
+        if is_first:
+            self._waiting.put("news")
+        if is_full and not self._has_dropped:
             NotificationsDropped(MAX_WAITING).log()
         self._has_dropped = is_full
+
+    def _take_posted(self) -> list[Occasion]:
+        with self._lock:
+            posted, self._posted = self._posted, []
+            return posted
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """Deliver what waits, for that long at most, and end the process. What is not delivered
@@ -107,9 +130,10 @@ class Courier:
             self._undelivered.open(self._folder)
         self._feed_all(None)
         while (item := self._waiting.get()) is not None:
-            if isinstance(item, Occasion):
-                self._undelivered.add(Errand(occasion=item))
-                self._feed_all(item)
+            if item == "news":
+                for occasion in self._take_posted():
+                    self._undelivered.add(Errand(occasion=occasion))
+                    self._feed_all(occasion)
             elif item is self._link:
                 self._drop_link()
                 self._feed_all(None)
@@ -183,10 +207,8 @@ class Courier:
 
     def _finish(self) -> None:
         """Let the process end after what it has in hand, and note what is left."""
-        with suppress(Empty):
-            while True:
-                if isinstance(item := self._waiting.get_nowait(), Occasion):
-                    self._undelivered.add(Errand(occasion=item))
+        for occasion in self._take_posted():
+            self._undelivered.add(Errand(occasion=occasion))
         if self._link is not None and self._listener is not None:
             self._link.send_end()
             self._listener.join(CLOSE_SECONDS)

@@ -61,6 +61,10 @@ class Occasion(NotifyModel):
     """The job's name, of published and failed."""
 
     job_id: str = ""
+
+    owner: str = ""
+    """Whose job it is, so that nobody's jobs push out those of others; not said to targets."""
+
     file: str = ""
     """The path of the result, of published."""
 
@@ -76,10 +80,12 @@ class Occasion(NotifyModel):
 
 
 def most_dispensable(waiting: Sequence[Occasion]) -> Occasion:
-    """Return which of too many occasions, the oldest first, is dropped: the oldest of the kind of
-    which there are most. So the refused jobs of one user push out no result of another."""
-    counts = Counter(each.kind for each in waiting)
-    return max(waiting, key=lambda each: counts[each.kind])
+    """Return which of too many occasions, the oldest first, is dropped: of the owner of whom there
+    are most the oldest of the most frequent kind. So the jobs of one user push out none of another,
+    and refused jobs no result."""
+    of_owners = Counter(each.owner for each in waiting)
+    of_kinds = Counter((each.owner, each.kind) for each in waiting)
+    return max(waiting, key=lambda e: (of_owners[e.owner], of_kinds[e.owner, e.kind]))
 
 
 class Errand(NotifyModel):

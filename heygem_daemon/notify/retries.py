@@ -20,8 +20,8 @@ MAX_TRIES = 20
 """With the pauses below: about three hours."""
 
 MAX_WAITING = 200
-"""How many occasions wait for a target; the oldest of the most frequent kind goes when there are
-more."""
+"""How many occasions wait for a target; when there are more, ``most_dispensable`` says which
+goes."""
 
 
 def pause_seconds(tries: int) -> float:

@@ -47,7 +47,7 @@ class WebhookSender:
 
     def __call__(self, occasion: Occasion) -> None:
         """Raises NotDelivered."""
-        body = occasion.model_dump_json().encode()
+        body = occasion.model_dump_json(exclude={"owner"}).encode()
         now = str(int(time.time()))
         headers = {
             "Content-Type": "application/json",

@@ -37,7 +37,7 @@ MAX_PROCESSES = 20
 it."""
 
 MAX_KEPT = 500
-"""How many occasions are kept; the oldest of the most frequent kind goes when there are more."""
+"""How many occasions are kept; when there are more, ``most_dispensable`` says which goes."""
 
 LIMITS = TextLimits(1 << 20)
 """Of the file. The newest that have room are kept."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from pydantic import Field
+
 from heygem_daemon.report.status_model import StatusModel
 
 Outcome = Literal["published", "failed"]
@@ -47,6 +49,9 @@ class FinishedJob(StatusModel):
 
     batch_id: str = ""
 
+    owner: str = Field(default="", exclude=True)
+    """Whose it is, as the turns know him. Not in the status that others read."""
+
 
 class FinishedBatch(StatusModel):
     """A batch whose members have all ended."""
@@ -74,3 +79,6 @@ class FinishedBatch(StatusModel):
 
     finished: float
     """UNIX time."""
+
+    owner: str = Field(default="", exclude=True)
+    """As of a job."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from heygem_daemon.report.finished import FinishedBatch
+from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.batch.close import outbox_location
 from heygem_daemon.spool.batch.journal import BatchJournal
 from heygem_daemon.spool.job import Journal
@@ -29,6 +30,7 @@ def describe_batch(journal: BatchJournal) -> FinishedBatch:
         zip="/".join((*place, zips[0])) if zips else "",
         failures="/".join(failed) if journal.failed_name else "",
         finished=journal.completed_at or journal.claimed_at,
+        owner=owner_name(journal.owner, journal.folder),
     )
 
 

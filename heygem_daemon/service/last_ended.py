@@ -1,6 +1,7 @@
-"""Keeps what ended last: of all, and of each hot folder, whatever the others do. No I/O."""
+"""Keeps what ended last: of all, of each owner, and of each hot folder, whatever the others do. No
+I/O."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
@@ -23,7 +24,12 @@ class LastEnded(Generic[T]):
         return iter(self._all)
 
     def add(self, ended: T) -> None:
-        """Add what has just ended."""
+        """Add what has just ended. Of too many, the oldest goes of the owner who has most: who lets
+        jobs fail by the thousand hides nobody else's."""
+        if len(self._all) == self._all.maxlen:
+            counts = Counter(each.owner for each in self._all)
+            counts[ended.owner] += 1
+            del self._all[_last(self._all, max(counts, key=lambda owner: counts[owner]))]
         self._all.appendleft(ended)
         if ended.folder:
             self._of_folders[ended.folder].appendleft(ended)
@@ -51,3 +57,8 @@ class LastEnded(Generic[T]):
         for name, found in of_folders.items():
             if name:
                 yield self._of_folders[name], found
+
+
+def _last(ended: Iterable[FinishedJob | FinishedBatch], owner: str) -> int:
+    """Return the place of the last one of an owner, who has one."""
+    return max(place for place, each in enumerate(ended) if each.owner == owner)

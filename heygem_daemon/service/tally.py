@@ -10,6 +10,7 @@ from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.result import job_statistics
 from heygem_daemon.service.last_ended import LastEnded
 from heygem_daemon.service.running_jobs import RunningJob
+from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.publish import ended_path, original_name
@@ -108,6 +109,7 @@ def describe_finished(
         folder=printable(journal.folder),
         batch=_batch_name(journal),
         batch_id=journal.member.batch_id if journal.member else "",
+        owner=owner_name(journal.owner, journal.folder),
     )
 
 

@@ -222,3 +222,16 @@ def test_a_courier_that_follows_another_one_sends_after_it_has_ended(
                 wait_until(lambda: len(ended) == 2)
     assert [each.headers["X-Heygem-Delivery"] for each in server.requests[1:]] == ["1", "2"]
     assert kept(tmp_path) == []
+
+
+def test_while_the_process_hangs_nobody_pushes_out_the_jobs_of_another(tmp_path: Path) -> None:
+    sleeper = (sys.executable, "-c", "import time; time.sleep(600)")
+    kept = Undelivered()
+    with courier(tmp_path / "none", command=sleeper, undelivered=kept) as (made, _):
+        for number in range(50):
+            made.post(occasion(id=f"first {number}", owner="mallory", reason="r" * 5000))
+        made.post(occasion("failed", id="anna's", owner="anna"))
+        for number in range(2 * MAX_WAITING):
+            made.post(occasion("failed", id=str(number), owner="mallory", reason="r" * 5000))
+        made.close(1.0)
+        assert "anna's" in {each.occasion.id for each in kept.errands()}

@@ -131,3 +131,16 @@ def test_refused_jobs_push_out_no_results() -> None:
         assert "result" not in {each.id for each in ended}
         target.open.set()
         wait_until(lambda: "result" in target.taken)
+
+
+def test_the_jobs_of_one_owner_push_out_none_of_another() -> None:
+    target = Target()
+    target.open.clear()
+    with thread(target) as (made, ended):
+        for kind in ("failed", "published"):
+            made.add(occasion(kind, id=f"anna {kind}", owner="anna"))
+        for number in range(2 * MAX_WAITING):
+            made.add(occasion("failed", id=str(number), owner="mallory"))
+        assert not {each.id for each in ended} & {"anna failed", "anna published"}
+        target.open.set()
+        wait_until(lambda: {"anna failed", "anna published"} <= {*target.taken})

@@ -189,3 +189,14 @@ def test_a_folder_that_cannot_be_written_is_told_of_once(tmp_path: Path, said: l
     gone.mkdir()
     waiting.save()
     assert len(json.loads((gone / FILE).read_text())) == 2
+
+
+def test_the_jobs_of_one_owner_push_out_none_of_another(tmp_path: Path) -> None:
+    waiting = opened(tmp_path)
+    waiting.add(errand("hold", kind="on_hold"))
+    for kind in ("failed", "published"):
+        waiting.add(errand(f"anna {kind}", kind=kind, owner="anna"))
+    for number in range(MAX_KEPT):
+        waiting.add(errand(number, kind=("failed", "published")[number % 2], owner="mallory"))
+    waiting.save()
+    assert ids(opened(tmp_path))[:3] == ["hold", "anna failed", "anna published"]

@@ -30,3 +30,14 @@ def test_what_ended_before_comes_behind_and_each_once() -> None:
     kept.recall([job(1, "anna"), job(9, "anna"), job(3, "anna"), job(2)])
     assert ids(kept) == ["9", "3", "2"]
     assert ids(kept.of_folder("anna")) == ["9", "3"]
+
+
+def test_one_owner_does_not_push_out_what_others_have() -> None:
+    kept: LastEnded[FinishedJob] = LastEnded(4, 2)
+    kept.add(job(1).model_copy(update={"owner": "anna"}))
+    for number in range(2, 9):
+        kept.add(job(number).model_copy(update={"owner": "mallory"}))
+    assert ids(kept) == ["8", "7", "6", "1"]
+    for number in (9, 10):
+        kept.add(job(number).model_copy(update={"owner": "anna"}))
+    assert ids(kept) == ["10", "9", "8", "7"]
