@@ -158,12 +158,11 @@ class JobOutcomes:
         self._fail(job, job.journal.refusal, job.journal.remedy, "sidecar")
 
     def fail_cancelled(self, job: Job, by: str, seconds: float = 0.0) -> None:
-        """Fail a job that the user ``by`` has cancelled. Nobody is notified: it was asked for.
-        Raises EnvironmentFault."""
+        """Fail a job that the user ``by`` has cancelled. Nobody is notified: it was asked for. The
+        caller logs it. Raises EnvironmentFault."""
         reason = cancelled_reason(by)
         journal, folder = self._spool.record_failure(job, reason, CANCELLED_REMEDY)
         self._end_failed(job, journal, folder, "cancelled", seconds)
-        JobCancelled(by).log(job_logger(job))
 
     def drop(self, job: Job) -> None:
         """Count a job as failed whose folder somebody has removed: nothing is left to work on."""
@@ -176,6 +175,7 @@ class JobOutcomes:
         fault, error = deferral_reason(verdict), attempt_error(verdict)
         if ended.running.cancelled_by is not None:
             self.fail_cancelled(job, ended.running.cancelled_by, ended.seconds)
+            JobCancelled(ended.running.cancelled_by).log(job_logger(job))
         elif isinstance(verdict, Rendered):
             self._publish(ended, verdict, now)
         elif isinstance(verdict, Refused):

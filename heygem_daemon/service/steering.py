@@ -12,7 +12,7 @@ from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
-from heygem_daemon.events.requests import LateSidecarTaken
+from heygem_daemon.events.requests import JobCancelled, LateSidecarTaken
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.batches import BatchTracker
@@ -38,6 +38,7 @@ from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
 from heygem_daemon.spool.command_requests import CommandAnswer, answer_command, clear_command
 from heygem_daemon.spool.deciders import deciders
+from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.request_files import clear_request
@@ -305,12 +306,18 @@ class Steering:
                     if self._budget.is_left():  # The rest wait in the queue for the next look.
                         self._budget.spend()
                         steered.cancel_new(job, by)
+                        self._log_cancelled(job, by, now)
             elif target.running is not None:
                 asked.has_acted = True
                 steered.cancel_running(target.running, by, now)
             elif target.queued is not None:
                 asked.has_acted = True
                 steered.cancel_queued(target.queued, by)
+                self._log_cancelled(target.queued.job, by, now)
+
+    def _log_cancelled(self, job: Job, by: str, now: float) -> None:
+        """Log it, as long as it is not one of very many."""
+        self._answers.log.log(JobCancelled(by), by, now, job_logger(job))
 
 
 def _in_order(asked: list[OpenRequest], key: object) -> list[OpenRequest]:

@@ -167,3 +167,20 @@ def test_steps_and_time_limit_a_look() -> None:
     assert (budget.is_left(), budget.has_time()) == (False, True)
     clock.now += 1.0
     assert (budget.is_left(), budget.has_time()) == (False, False)
+
+
+def test_the_cancelling_of_a_batch_that_waits_goes_in_steps_with_few_lines(
+    harness: ServiceHarness, service: Service
+) -> None:
+    harness.drop_batch("crowd", "s.wav", *(f"{number:03}.mp4" for number in range(150)))
+    harness.run_rounds(service, 0.5)
+    ask(harness, "crowd.cancel")
+    failed, ended, most = harness.spool.failed / "crowd", 0, 0
+    for _ in range(80):
+        service.run_round()
+        harness.clock.now += 0.25
+        count = len(list(failed.iterdir())) if failed.exists() else 0
+        ended, most = count, max(most, count - ended)
+    assert ended == 150
+    assert most <= MAX_STEPS
+    assert harness.logged("cancelled by") <= BURST_LINES

@@ -1,8 +1,10 @@
 """Finds the members of a batch from the files in its folder. Pure."""
 
 import sys
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from heygem_daemon.counts import counted
 from heygem_daemon.spool.batch.journal import (
@@ -15,7 +17,6 @@ from heygem_daemon.spool.formats import is_photograph
 from heygem_daemon.spool.inbox import MAX_ENTRIES, FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import (
     fold,
-    free_name,
     natural_key,
     pair_key,
     printable,
@@ -252,40 +253,52 @@ def _assign_sidecars(
 ) -> tuple[BatchMember, ...] | RosterProblem:
     """Return the members with their own sidecars and with names that are all different."""
     own: dict[int, FileEntry] = {}
+    exact = _numbers_by(members, lambda stem: stem)
+    alike = _numbers_by(members, fold)
     for sidecar in sidecars:
-        found = _members_of_sidecar(members, _stem(sidecar))
+        stem = _stem(sidecar)
+        # Members with exactly this stem take precedence over those that differ in case.
+        found = exact.get(stem) or alike.get(fold(stem), [])
         if len(found) != 1 or found[0] in own:
             return RosterProblem(
                 f"is a folder in which {printable(sidecar.path.name)} is named after no member, or"
                 f" not after one alone; options for all of them go into {COMMON_SIDECAR}"
             )
         own[found[0]] = sidecar
-    named: list[BatchMember] = []
+    names = _different_names(members)
+    return tuple(
+        BatchMember(
+            name=name,
+            audio=member.audio.path.name,
+            video=member.video.path.name,
+            sidecar=own[number].path.name if number in own else None,
+        )
+        for number, (name, member) in enumerate(zip(names, members, strict=True))
+    )
+
+
+def _numbers_by(
+    members: Iterable[_MemberMedia], key: Callable[[str], str]
+) -> Mapping[str, Sequence[int]]:
+    """Return the indices of the members with each key of their stems."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for number, member in enumerate(members):
+        found[key(member.stem)].append(number)
+    return found
+
+
+def _different_names(members: Iterable[_MemberMedia]) -> Iterator[str]:
+    """Yield the members' names: those of equal stems, also in another case, get numbers. Each
+    number is tried once, however many members have one name."""
     # The report of a member with this name would have the path of the batch's summary.
     used = {split_extension(BATCH_FILE)[0]}
-    for number, member in enumerate(members):
-        name = safe_name(member.stem)
-        if fold(name) in used:
-            name = free_name(name, used)
+    left: dict[str, Iterator[int]] = {}
+    for member in members:
+        base = name = safe_name(member.stem)
+        while fold(name) in used:
+            name = f"{base} ({next(left.setdefault(fold(base), count(2)))})"
         used.add(fold(name))
-        sidecar_name = own[number].path.name if number in own else None
-        named.append(
-            BatchMember(
-                name=name,
-                audio=member.audio.path.name,
-                video=member.video.path.name,
-                sidecar=sidecar_name,
-            )
-        )
-    return tuple(named)
-
-
-def _members_of_sidecar(members: list[_MemberMedia], stem: str) -> list[int]:
-    """Return the indices of the members that a sidecar with this stem may belong to. Members with
-    exactly this stem take precedence over those that differ in case."""
-    exact = [number for number, member in enumerate(members) if stem == member.stem]
-    alike = [number for number, member in enumerate(members) if fold(stem) == fold(member.stem)]
-    return exact or alike
+        yield name
 
 
 def format_names(names: Iterable[str]) -> str:

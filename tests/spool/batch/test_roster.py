@@ -172,3 +172,52 @@ def test_a_folder_in_which_a_file_would_be_left_without_a_reason_is_no_batch(
         "no partner of the same name (a.mp4, a.wav, b.mp4"
         in problem("a.wav", "a.mp4", "b.wav", "b.mp4").reason
     )
+
+
+class Folds:
+    """Counts how often names are compared."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        monkeypatch.setattr(batch_roster, "fold", self)
+        monkeypatch.setattr("heygem_daemon.spool.names.fold", self)
+
+    def __call__(self, name: str) -> str:
+        self.count += 1
+        return fold(name)
+
+    def of(self, *names: str) -> int:
+        """Return how many comparisons the members of these names take."""
+        before = self.count
+        assert members(*names)
+        return self.count - before
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [("#.wav", "#.mp4", "#.toml"), ("@.wav", "@.toml", "a.mp4"), ("@.wav", "a.mp4")],
+    ids=["own sidecars", "sidecars in other cases", "one name in other cases"],
+)
+def test_twice_as_many_members_take_twice_as_many_comparisons(
+    monkeypatch: pytest.MonkeyPatch, patterns: tuple[str, ...]
+) -> None:
+    folds = Folds(monkeypatch)
+
+    def names(count: int) -> list[str]:
+        numbered = (each for each in patterns if each != "a.mp4")
+        return [
+            *(each for each in patterns if each == "a.mp4"),
+            *(
+                each.replace("#", str(number)).replace("@", in_other_case(number))
+                for each in numbered
+                for number in range(count)
+            ),
+        ]
+
+    few = folds.of(*names(100))
+    assert folds.of(*names(200)) < 2.5 * few
+
+
+def in_other_case(number: int) -> str:
+    """Return one spelling of a name."""
+    return "".join(c.upper() if number >> place & 1 else c for place, c in enumerate("abcdefghij"))
