@@ -104,6 +104,9 @@ class _FoundPairs:
 
     def add_name(self, files: list[FileEntry], sidecars: list[FileEntry]) -> None:
         """Add the files of one name, those of each owner apart from the others'."""
+        if len(files) == 1 and not sidecars:  # as most files that wait are
+            self._lone.extend(with_roles(files, self._find_content))
+            return
         if len(files) + len(sidecars) > self._most_of_name:
             crowd = self._add_crowds([*files, *sidecars])
             files = [each for each in files if each.path not in crowd]
