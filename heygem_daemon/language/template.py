@@ -64,9 +64,16 @@ class TextTemplate:
         return values if self._may_hold(values) else None
 
     def _may_hold(self, values: Mapping[str, str]) -> bool:
-        """Return whether a template with so little of its own may have had these values."""
+        """Return whether the template may have had these values: a text that begins with a count
+        begins with a number, and one with little of its own holds no texts."""
         if self.fits_numbers_alone:
             return all(map(_NUMBERS.fullmatch, values.values()))
+        if (
+            not self.parts[0]
+            and self.names[0] == "count"
+            and not _NUMBER.fullmatch(values["count"])
+        ):
+            return False
         if not self.parts[-1] and values[self.names[-1]].endswith("."):
             return False  # the full stop belongs to the text
         # The last of several values may be a text of its own: 'talk.toml, line 2: …'.

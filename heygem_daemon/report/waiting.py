@@ -47,7 +47,12 @@ class PlacedEntry:
 
 
 def wait_reason(entry: WaitingEntry) -> str:
-    """Return why something complete waits, in the words of all that shows it; never empty."""
+    """Return why something complete waits, in the words of all that shows it, without a full stop:
+    more may follow. Never empty."""
+    return _reason(entry).removesuffix(".")
+
+
+def _reason(entry: WaitingEntry) -> str:
     if isinstance(entry, BatchStatus):
         has_reason = entry.now or entry.waits or entry.has_ended
         return entry.progress if has_reason else f"{entry.progress}; {TURN}"

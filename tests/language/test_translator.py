@@ -47,6 +47,7 @@ from heygem_daemon.language.translator import (
             ),
         ),
         ("waits for its turn, priority 5", "等待处理，优先级 5"),
+        ("talk is deleted, 7 files and folders", "talk 已删除，共 7 个文件和文件夹"),
         ("2 h 5 min", "2 小时 5 分钟"),
         ("talk 42 %, 3 min left", "talk 42 %，剩余 3 分钟"),
         (

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from heygem_daemon.media.image_files import write_png
 from heygem_daemon.page import renderer
 from heygem_daemon.page.renderer import PageRenderer
 from heygem_daemon.report.status import JobStatus, Status
@@ -198,3 +200,17 @@ def test_a_poster_stands_above_the_controls(page: OpenPage) -> None:
     width = "document.querySelector('video').clientWidth"
     page.browser.wait("document.querySelector('video[style]') !== null")
     assert page.browser.run(f"{height} >= Math.min(384, {width} + 70)"), "the picture is square"
+
+
+def test_a_portrait_video_keeps_its_shape(page: OpenPage) -> None:
+    place = page.file.parent / "outbox"
+    write_png(place / "talk.png", np.zeros((160, 90, 3), np.uint8))
+    shutil.copy(VIDEO, place / "talk.mp4")
+    page.open()
+    page.browser.wait("document.querySelector('video[style]') !== null")
+    poster, fit = page.browser.run(
+        "(video => [video.clientHeight / video.clientWidth, getComputedStyle(video).objectFit])"
+        "(document.querySelector('video'))"
+    )
+    assert poster >= 160 / 90, "the poster is shown whole"
+    assert fit == "contain", "nothing is cut off or stretched"

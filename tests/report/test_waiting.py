@@ -82,6 +82,11 @@ def test_jobs_that_are_not_listed_keep_their_places() -> None:
     ("entry", "reason", "chinese"),
     [
         (job("a"), TURN, "等待处理"),
+        (
+            job("a", reason="The CPU's worker is busy with another job."),
+            "The CPU's worker is busy with another job",
+            "CPU 的工作进程正忙于另一个任务",
+        ),
         (job("a", priority=5), f"{TURN}, priority 5", "等待处理，优先级 5"),
         (ready("a", reason=TURN, priority=5), f"{TURN}, priority 5", "等待处理，优先级 5"),
         (ready("a", reason=RESTS, priority=5), RESTS, "等待工作时段，直到 周一 22:00（CET）"),
