@@ -1,5 +1,7 @@
 """What people are told of jobs that failed without a fault in their files."""
 
+from dataclasses import dataclass
+
 from heygem_daemon.counts import counted
 from heygem_daemon.spool.job import Job
 
@@ -20,17 +22,27 @@ DEATH_REMEDY = (
 )
 
 CANCELLED_REMEDY = (
-    "To render it after all, put an empty file into the inbox that is named like this folder and"
-    " ends in .retry, or use the command at the end of reason.txt."
+    "To render it after all, use the request or the command at the end of reason.txt."
 )
 
 PAUSED = "pauses, so that others have their turn; it goes on at its last finished chunk"
 """Why a job waits that made room for another one."""
 
 
-def cancelled_reason(by: str) -> str:
-    """Return why a job failed that the user ``by`` has cancelled."""
-    return f"cancelled by {by}."
+@dataclass(frozen=True, slots=True)
+class Canceller:
+    """Who has cancelled a job, and how."""
+
+    user: str
+    """The user's name."""
+
+    asked: str
+    """The file of the request, or the command."""
+
+    @property
+    def reason(self) -> str:
+        """Why the job failed."""
+        return f"cancelled by {self.user} ({self.asked})."
 
 
 def exhaustion_remedy(job: Job) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from heygem_daemon.config.folders import HotFolder
 from heygem_daemon.errors import BadInput
-from heygem_daemon.service.failure_reasons import CANCELLED_REMEDY, cancelled_reason
+from heygem_daemon.service.failure_reasons import CANCELLED_REMEDY, Canceller
 from heygem_daemon.service.targets import keys_of_job
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job
@@ -20,8 +20,9 @@ def cancel_offline(spool: Spool, name: str) -> str:
     jobs = [*_find_claimed(spool, name), *_claim_waiting(spool, name)]
     if not jobs:
         raise _unknown(name)
+    by = Canceller(own_name(), f"heygem-daemon cancel {printable(name)}")
     for job in jobs:
-        spool.fail(job, cancelled_reason(own_name()), CANCELLED_REMEDY)
+        spool.record_failure(job, by.reason, CANCELLED_REMEDY, cancelled=True)
     return f"{printable(name)} is cancelled; its files are in failed"
 
 

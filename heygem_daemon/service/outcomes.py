@@ -34,7 +34,7 @@ from heygem_daemon.service.failure_reasons import (
     FAILS_ALONE_REASON,
     FAILS_ALONE_REMEDY,
     PAUSED,
-    cancelled_reason,
+    Canceller,
     exhaustion_reason,
     exhaustion_remedy,
 )
@@ -157,11 +157,12 @@ class JobOutcomes:
         """Fail a job whose sidecar is wrong. Raises EnvironmentFault."""
         self._fail(job, job.journal.refusal, job.journal.remedy, "sidecar")
 
-    def fail_cancelled(self, job: Job, by: str, seconds: float = 0.0) -> None:
-        """Fail a job that the user ``by`` has cancelled. Nobody is notified: it was asked for. The
-        caller logs it. Raises EnvironmentFault."""
-        reason = cancelled_reason(by)
-        journal, folder = self._spool.record_failure(job, reason, CANCELLED_REMEDY)
+    def fail_cancelled(self, job: Job, by: Canceller, seconds: float = 0.0) -> None:
+        """Fail a job that somebody has cancelled. Nobody is notified: it was asked for. The caller
+        logs it. Raises EnvironmentFault."""
+        journal, folder = self._spool.record_failure(
+            job, by.reason, CANCELLED_REMEDY, cancelled=True
+        )
         self._end_failed(job, journal, folder, "cancelled", seconds)
 
     def drop(self, job: Job) -> None:
@@ -175,7 +176,7 @@ class JobOutcomes:
         fault, error = deferral_reason(verdict), attempt_error(verdict)
         if ended.running.cancelled_by is not None:
             self.fail_cancelled(job, ended.running.cancelled_by, ended.seconds)
-            JobCancelled(ended.running.cancelled_by).log(job_logger(job))
+            JobCancelled(ended.running.cancelled_by.user).log(job_logger(job))
         elif isinstance(verdict, Rendered):
             self._publish(ended, verdict, now)
         elif isinstance(verdict, Refused):

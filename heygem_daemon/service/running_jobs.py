@@ -29,6 +29,7 @@ from heygem_daemon.protocol import (
     Unfit,
 )
 from heygem_daemon.report.failure_kind import FailureKind
+from heygem_daemon.service.failure_reasons import Canceller
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.job import Job
@@ -74,8 +75,8 @@ class RunningJob:
     is_pausing: bool = False
     """Whether its worker was asked to stop, so that another job has its turn."""
 
-    cancelled_by: str | None = None
-    """The name of the user who cancelled it; its worker was asked to stop. None: nobody did."""
+    cancelled_by: Canceller | None = None
+    """Who has cancelled it; its worker was asked to stop. None: nobody did."""
 
     cancelled_at: float = 0.0
     """Monotonic time at which its worker was asked that."""

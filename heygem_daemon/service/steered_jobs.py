@@ -3,6 +3,7 @@
 import math
 
 from heygem_daemon.service.attempts import Attempts
+from heygem_daemon.service.failure_reasons import Canceller
 from heygem_daemon.service.inboxes import LoneSidecar
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.queue import Queue, QueuedJob
@@ -34,18 +35,18 @@ class SteeredJobs:
         self._outcomes = outcomes
         self._executor = executor
 
-    def cancel_queued(self, queued: QueuedJob, by: str) -> None:
-        """Fail a job that waits, as cancelled by the user ``by``."""
+    def cancel_queued(self, queued: QueuedJob, by: Canceller) -> None:
+        """Fail a job that waits, as cancelled."""
         self._outcomes.fail_cancelled(queued.job, by)
         self._queue.remove(queued)
 
-    def cancel_new(self, job: Job, by: str) -> None:
+    def cancel_new(self, job: Job, by: Canceller) -> None:
         """Cancel a job that has just been claimed."""
         queued = next((each for each in self._queue if each.job.id == job.id), None)
         if queued is not None:
             self.cancel_queued(queued, by)
 
-    def cancel_running(self, running: RunningJob, by: str, now: float) -> None:
+    def cancel_running(self, running: RunningJob, by: Canceller, now: float) -> None:
         """Let the worker of a running job stop it, and kill the worker if it does not. Whatever
         verdict comes, the job then fails as cancelled. Called again until it has ended."""
         if running.cancelled_by is None:

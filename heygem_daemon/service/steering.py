@@ -26,6 +26,7 @@ from heygem_daemon.service.decisions import (
 )
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.ended_requests import EndedRequests, Namesakes
+from heygem_daemon.service.failure_reasons import Canceller
 from heygem_daemon.service.hurries import Hurries
 from heygem_daemon.service.item_faults import is_environment_fault
 from heygem_daemon.service.late_sidecars import find_late_sidecars
@@ -238,7 +239,7 @@ class Steering:
         hurries.files |= {each.path for each in found if each.path is not None}
         if request.verb == "cancel":
             decision = decide_cancel(request, found, has_acted=has_acted, has_foreign=has_foreign)
-            self._cancel(asked, decision.act_on, user_name(request.owner), now)
+            self._cancel(asked, decision.act_on, now)
         else:
             # What a command names is there already.
             seconds = math.inf if asked.found.is_command else seconds
@@ -293,9 +294,10 @@ class Steering:
         asked.waits_for = decision.waits_for
         return decision.answer
 
-    def _cancel(self, asked: OpenRequest, targets: Sequence[Target], by: str, now: float) -> None:
+    def _cancel(self, asked: OpenRequest, targets: Sequence[Target], now: float) -> None:
         """Cancel as many of the targets as one look may. What is left, the next look finds."""
-        steered = self._dispatcher.steered
+        request, steered = asked.found.request, self._dispatcher.steered
+        by = Canceller(user_name(request.owner), request.shown)
         for target in targets:
             if not self._budget.is_left():
                 return
@@ -315,9 +317,9 @@ class Steering:
                 steered.cancel_queued(target.queued, by)
                 self._log_cancelled(target.queued.job, by, now)
 
-    def _log_cancelled(self, job: Job, by: str, now: float) -> None:
+    def _log_cancelled(self, job: Job, by: Canceller, now: float) -> None:
         """Log it, as long as it is not one of very many."""
-        self._answers.log.log(JobCancelled(by), by, now, job_logger(job))
+        self._answers.log.log(JobCancelled(by.user), by.user, now, job_logger(job))
 
 
 def _in_order(asked: list[OpenRequest], key: object) -> list[OpenRequest]:

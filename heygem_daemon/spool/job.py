@@ -166,6 +166,8 @@ class Journal(FrozenModel):
     """What a person can do about ``reason`` or ``refusal``; may be empty."""
     language: LanguageSetting = "both"
     """In which languages ``reason.txt`` is."""
+    cancelled: bool = False
+    """Whether it failed since somebody cancelled it."""
     published: tuple[PublishedFile, ...] = ()
     """The job's files in the outbox."""
 

@@ -29,6 +29,9 @@ class Failure:
     language: LanguageSetting = "both"
     """In which languages ``reason.txt`` is."""
 
+    cancelled: bool = False
+    """Whether somebody asked for it: nothing is wrong with the files."""
+
 
 LABELS = {
     "file": "File",
@@ -60,7 +63,10 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
         return start + " " * max(1, LABEL_COLUMNS - _columns(start)) + text
 
     # Names stay as they are, and only what the program wrote is looked up.
-    yield translate('"{name}" could not be rendered.', name=journal.name)
+    if journal.cancelled:
+        yield translate('"{name}" was cancelled.', name=journal.name)
+    else:
+        yield translate('"{name}" could not be rendered.', name=journal.name)
     yield ""
     yield row("reason", translate(_one_line(journal.reason) or "unknown"))
     if journal.remedy:
@@ -80,7 +86,10 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
         trouble = f"{translate(each.kind)}: {translate(_one_line(each.text))}"
         yield f"  {format_time(each.at)} {trouble}"
     yield ""
-    yield translate("The input files lie in this folder. Drop a corrected pair into the inbox.")
+    if journal.cancelled:
+        yield translate("The input files lie in this folder.")
+    else:
+        yield translate("The input files lie in this folder. Drop a corrected pair into the inbox.")
     if journal.member is not None and journal.member.of > 1:
         yield translate(
             "What is not here is used by other members, too, and lies in done/{batch}/inputs when"
@@ -88,7 +97,9 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
             batch=journal.member.batch,
         )
     yield translate(
-        "To try these again, drop an empty file there: {name}.retry",
+        "To try these again, drop an empty file into the inbox: {name}.retry"
+        if journal.cancelled
+        else "To try these again, drop an empty file there: {name}.retry",
         name=_request_name(journal, title),
     )
     yield translate("Or on the server: heygem-daemon retry {name}", name=shlex.quote(title))

@@ -195,8 +195,7 @@ class Spool(SpoolLayout):
     def take_sidecar(
         self, job: Job, sidecar: Path, answer: SidecarAnswer, hot_folder: HotFolder = PLAIN
     ) -> Job:
-        """Let a sidecar in the inbox belong to a claimed job that waits. Return the changed job.
-        Raises ClaimFailed; the sidecar is then in the inbox."""
+        """Let a sidecar belong to a claimed job that waits, as ``take_late_sidecar`` does."""
         with self._guard():
             return take_late_sidecar(self.files, job, sidecar, answer, hot_folder)
 
@@ -281,14 +280,16 @@ class Spool(SpoolLayout):
         """Move the inputs to failed/<name>/ with a reason.txt. Return that folder."""
         return self.record_failure(job, reason, remedy)[1]
 
-    def record_failure(self, job: Job, reason: str, remedy: str = "") -> tuple[Journal, Path]:
-        """Do the same. Return the final journal too."""
+    def record_failure(
+        self, job: Job, reason: str, remedy: str = "", *, cancelled: bool = False
+    ) -> tuple[Journal, Path]:
+        """Do the same, also for a job that somebody has cancelled. Return the final journal too."""
         with self._guard():
             layout = self.batches.make_failure_layout(job)
             self._make_member_folder(job)
             keep_chunks(self.cache, self.files, job)
-            failure = Failure(reason, remedy, self.language)
-            return publish.fail_job(layout, self.files, job, failure, self._clock())
+            why = Failure(reason, remedy, self.language, cancelled)
+            return publish.fail_job(layout, self.files, job, why, self._clock())
 
     def retry(self, name: str) -> str:
         """Do what ``EndedJobs.retry`` does."""
@@ -299,8 +300,7 @@ class Spool(SpoolLayout):
         return self.ended.remove(name)
 
     def latest_published(self, limit: int = 10) -> list[Journal]:
-        """Return the journals of the last published jobs, latest first. Their ``name`` is the one
-        that commands use."""
+        """Return the journals of the last published jobs, latest first, as commands name them."""
         with self._guard():
             return record_store.latest_journals(self, "published", limit)
 

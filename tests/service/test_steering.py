@@ -13,6 +13,7 @@ from heygem_daemon.service.contents import ContentProbe
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.notices import REQUESTS_OFF
 from heygem_daemon.spool.command_requests import leave_request
+from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.request_names import Verb
 from tests.fakes.executor import FakeExecutor, keep_running
 from tests.fakes.service import ServiceHarness
@@ -78,6 +79,25 @@ def test_what_waits_in_the_inbox_is_cancelled(harness: ServiceHarness) -> None:
     assert requests(harness)["d.cancel"] == "d is cancelled; its files are in failed"
     assert harness.logged("INFO cancelled by") == 1
     assert harness.status().counts.failures == {"cancelled": 1}
+
+
+def test_the_reason_of_a_cancelled_job_says_who_did_it_and_how_and_fits(
+    harness: ServiceHarness,
+) -> None:
+    service = start(harness, "a", "b")
+    ask(harness, "b.cancel")
+    harness.run_rounds(service, 4.0)
+    text = reason(harness, "b")
+    assert text.startswith('"b" was cancelled.')
+    assert f"cancelled by {user_name(os.geteuid())} (b.cancel)." in text
+    assert "“b”已取消。" in text
+    assert "（b.cancel）" in text
+    assert "could not be rendered" not in text
+    assert "corrected pair" not in text
+    assert "drop an empty file into the inbox: b.retry\n" in text
+    assert "heygem-daemon retry b\n" in text
+    shown = text.partition("-----")[2]
+    assert not [word for word in ("cancelled", "render", "inbox", "command") if word in shown]
 
 
 def test_a_claimed_job_is_cancelled_before_it_starts(harness: ServiceHarness) -> None:
