@@ -2,6 +2,7 @@
 # make test        lint, types and all tests: before a merge
 # make test-newest all tests on the newest Python here and the newest releases of all packages
 # make demo        render a real job; PORTRAIT=1 animates a photograph
+# make cluster  install Ray, for the extra cluster
 # make wheel       build a wheel with all that the service needs, in dist/
 # make share-demo  render a real job over a Samba share
 PYTHON ?= python3
@@ -17,15 +18,21 @@ unexport PYTHONPATH PYTHONHOME
 export OMP_WAIT_POLICY := passive
 
 DAEMONS := $(addprefix tests/,chain cli crash doctor fuzz media)
-SERVICE := $(addprefix tests/,gpu service systemd worker)
+SERVICE := $(addprefix tests/,cluster gpu service systemd worker)
 FAST := -m "not slow and not crash and not share"
 # The output of each target comes in one piece when the target has ended.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=3 --output-sync=target
 
-.PHONY: venv wheel demo share-demo check test test-newest test-daemons test-service test-parts lint types clean
+.PHONY: venv cluster wheel demo share-demo check test test-newest test-daemons test-service test-parts lint types clean
 
 venv:
 	@$(PYTHON) tools/install.py $(VENV) $(INSTALL)
+
+# Ray is large, so only the tests of the cluster fetch it; without it they are skipped.
+cluster: venv
+	@$(BIN)/python -c "import ray" 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		"heygem-daemon[cluster]" || echo "Ray cannot be installed: the tests of the cluster are skipped"
 
 demo: venv
 	@$(BIN)/python demo/run.py $(if $(PORTRAIT),--portrait)
@@ -52,7 +59,7 @@ test-newest:
 test-daemons: venv
 	@$(BIN)/python -m pytest $(DAEMONS) $(SELECTED)
 
-test-service: venv
+test-service: venv cluster
 	@$(BIN)/python -m pytest $(SERVICE) $(SELECTED)
 
 test-parts: venv

@@ -21,7 +21,7 @@ readonly LOGS=/var/log/heygem-daemon
 readonly UNIT=heygem-daemon.service
 # Installed, but not enabled: `heygem-daemon config check` says what needs them.
 readonly SOCKETS=(heygem-daemon-metrics.socket heygem-daemon-notify.socket)
-readonly ALL_EXTRAS=(c2pa heic notify)
+readonly ALL_EXTRAS=(c2pa cluster heic notify)
 readonly UNITS=/etc/systemd/system
 readonly DROPINS=$UNITS/$UNIT.d
 readonly NOTIFY_DROPINS=$UNITS/heygem-daemon-notify@.service.d
@@ -50,8 +50,8 @@ Usage: systemd/install.sh [--dry-run] [--spool DIR] [--extras c2pa,heic] [--gpu]
 
   --spool DIR        folder that users share; it is made if it is missing, and the service may write
                      there. Without it: what the configuration says, at first /var/lib/heygem-daemon/spool
-  --extras LIST      c2pa (signed marks), heic (HEIC photographs), notify (notifications),
-                     with commas between them
+  --extras LIST      c2pa (signed marks), cluster (several machines), heic (HEIC photographs), notify
+                     (notifications), with commas between them
   --gpu              prepare for an NVIDIA GPU although none is found now
   --system-packages  use what is installed for the system's Python, such as its torch
   --upgrade          install this checkout's version; configuration and spool stay. No job is lost: one

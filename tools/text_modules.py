@@ -20,6 +20,7 @@ MODULES = (
     "cli/usage_errors.py",
     "cli/verify.py",
     "cli/weights.py",
+    "cluster/*.py",
     "config/choices.py",
     "config/command.py",
     "config/doubts.py",

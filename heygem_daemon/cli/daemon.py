@@ -13,6 +13,7 @@ import typer
 from heygem_daemon.cli.config import settings_doubts
 from heygem_daemon.cli.monitoring import Monitoring
 from heygem_daemon.cli.output import JSON_OPTION, ExitStatus, print_json, say
+from heygem_daemon.cluster.start import MergedReadings, make_executor
 from heygem_daemon.config.loading import SettingsSource
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.stall_limits import StallLimits
@@ -159,11 +160,12 @@ def _service(
         stall_limits=StallLimits.from_settings(settings),
         on_event=wake.set,
     )
+    nodes = make_executor(settings, pool, wake.set) if settings.cluster else None
     reader = GpuReader()
     monitoring = Monitoring(settings, metrics_sockets)
     with_gpus = settings.device != "cpu"  # with the CPU alone, the driver is not used at all
     with ExitStack() as stack:
-        stack.callback(pool.close, 0.0)
+        stack.callback((nodes or pool).close, 0.0)
         stack.callback(reader.close)
         stack.callback(monitoring.close)
 
@@ -194,8 +196,10 @@ def _service(
             probes.follow(settings)
             monitoring.follow(settings)
 
+        read_gpus = reader.latest if with_gpus else Readings
         dependencies = Dependencies(
-            read_gpus=reader.latest if with_gpus else Readings,
+            read_gpus=MergedReadings(read_gpus, nodes.gpus) if nodes else read_gpus,
+            read_nodes=nodes.cpus if nodes else tuple,
             notifier=notifier,
             wake=wake,
             looks_complete=probes.media,
@@ -211,7 +215,7 @@ def _service(
             job_ended=monitoring.announcer.job_ended,
             notification_counts=lambda: monitoring.announcer.counts,
         )
-        service = Service(settings, spool, pool, dependencies)
+        service = Service(settings, spool, nodes or pool, dependencies)
         _stop_on_signals(service, signal.SIGTERM, signal.SIGINT)
         try:
             yield service

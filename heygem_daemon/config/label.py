@@ -32,6 +32,13 @@ class LabelOptions(BaseModel):
     """How long it is shown, from the first picture on; 0: always."""
 
 
+def label_of(text: str, corner: Corner, percent: float, seconds: float) -> LabelOptions | None:
+    """Return the options of a label; None: there is none."""
+    if not text:
+        return None
+    return LabelOptions(text=text, corner=corner, percent=percent, seconds=seconds)
+
+
 def is_chinese(character: str) -> bool:
     """Whether the Chinese font has a character."""
     if _is_in(character, _CHINESE):

@@ -14,7 +14,8 @@ from heygem_daemon.config.wording import format_setting
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Folders": ("spool", "checkpoints"),
     "Engine and devices": (
-        "engine", "device", "gpus", "jobs_per_gpu", "cpu_workers", "share_chunks", "threads",
+        "engine", "device", "gpus", "jobs_per_gpu", "cpu_workers", "share_chunks", "cluster",
+        "cluster_paths", "threads",
         "worker_nice", "worker_io", "confine",
         "vram_margin_gib", "others_utilisation_percent", "idle_unload_minutes", "yield_vram",
         "asleep_percent", "hot_celsius", "creep_mib",

@@ -22,7 +22,7 @@ from heygem_daemon.config.engines import AUTO, engine_choices, list_in_words
 from heygem_daemon.config.folders import FolderProfiles, find_problems
 from heygem_daemon.config.hours import ActiveHours, parse_hours
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
-from heygem_daemon.config.label import Corner, LabelOptions, LabelText
+from heygem_daemon.config.label import Corner, LabelOptions, LabelText, label_of
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.value_types import (
@@ -31,6 +31,7 @@ from heygem_daemon.config.value_types import (
     Folders,
     GpuJobs,
     Hours,
+    NodePaths,
     Number,
     Patience,
     Uuids,
@@ -173,6 +174,12 @@ class Settings(BaseSettings):
         default=18, ge=0, le=51, description="Quality (CRF); lower is better."
     )
     preset: NextJob[Preset] = Field(default="veryfast", description="Speed of x264 and x265.")
+    cluster: Restart[str] = Field(
+        default="", description="Address of a Ray cluster, or auto; empty: this machine alone."
+    )
+    cluster_paths: Restart[NodePaths] = Field(
+        default={}, description="Path of the spool on nodes where it is another one."
+    )
     share_chunks: AtOnce[bool] = Field(
         default=True, description="Let idle workers of the CPU draw chunks of a long job."
     )
@@ -314,14 +321,7 @@ class Settings(BaseSettings):
     @property
     def visible_label(self) -> LabelOptions | None:
         """The label that is drawn into the pictures; None: none."""
-        if not self.label:
-            return None
-        return LabelOptions(
-            text=self.label,
-            corner=self.label_corner,
-            percent=self.label_percent,
-            seconds=self.label_seconds,
-        )
+        return label_of(self.label, self.label_corner, self.label_percent, self.label_seconds)
 
     @property
     def hours(self) -> ActiveHours:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -92,6 +93,19 @@ def _check_zone(name: str) -> str:
     return name
 
 
+def _split_paths(value: object) -> object:
+    """Split paths as they are written in a variable or an option: 'anna=/mnt/spool, …'."""
+    if not isinstance(value, str):
+        return value
+    pairs = [each.partition("=") for each in value.split(",") if each.strip()]
+    return {name.strip(): path.strip() for name, _, path in pairs}
+
+
+def _require_absolute_paths(paths: Mapping[str, Path]) -> Mapping[str, Path]:
+    _require_absolute(tuple(paths.values()))
+    return paths
+
+
 Number = Annotated[float, BeforeValidator(_refuse_bool), Field(allow_inf_nan=False)]
 Patience = Annotated[Number, Field(ge=10)]
 """Seconds without progress until a worker counts as hung."""
@@ -112,4 +126,11 @@ Folders = Annotated[
 Hours = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split_hours), AfterValidator(_check_hours)
 ]
+NodePaths = Annotated[
+    Mapping[str, Path],
+    NoDecode,
+    BeforeValidator(_split_paths),
+    AfterValidator(_require_absolute_paths),
+]
+"""A path on each of some machines, by the machine's name."""
 Zone = Annotated[str, AfterValidator(_check_zone)]

@@ -305,7 +305,7 @@ class DeviceFinder:
         # Checked once: the installed torch does not change while the daemon runs.
         if self._is_cuda_usable is None:
             self._is_cuda_usable = is_cuda_usable()
-        return self._is_cuda_usable
+        return self._is_cuda_usable or any(each.node for each in self.readings.gpus)
 
     def _end_wait(self, engine: str, placed: Placed) -> None:
         if self.hold is not None:

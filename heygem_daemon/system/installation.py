@@ -49,6 +49,8 @@ class Installation:
     def add_extra(self, name: str) -> str:
         """What installs an extra of the project, as 'notify'."""
         if self.kind == "checkout":
+            if name == "cluster":
+                return "run 'make cluster', which installs it"
             return "run 'make venv', which installs it"
         if self.kind == "service":
             return (

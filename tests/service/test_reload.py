@@ -20,7 +20,7 @@ from tests.fakes.service import ServiceHarness
 OTHER: dict[str, object] = {
     "spool": "/srv/other", "engine": "builtin", "device": "cpu", "gpus": ("GPU-12345678",),
     "jobs_per_gpu": 2, "cpu_workers": 3, "share_chunks": False, "others_utilisation_percent": 50,
-    "idle_unload_minutes": 7.0,
+    "idle_unload_minutes": 7.0, "cluster": "auto", "cluster_paths": {"anna": Path("/mnt/spool")},
     "yield_vram": True, "checkpoints": "/srv/mine", "chunk_seconds": 11.0, "max_attempts": 9,
     "retention_days": 2.0, "free_space_gib": 3.0, "loop": "freeze", "audio": "copy", "face": 2,
     "settle_seconds": 7.0, "scan_seconds": 3.0, "min_coverage": 0.4, "strip": False, "crf": 30,

@@ -100,7 +100,7 @@ def test_a_spool_that_would_not_work_is_refused(tmp_path: Path, spool: str, prob
         (["--upgrade", "--spool", "/srv/heygem"], "--spool is for an installation"),
         (["--spool"], "needs a value"),
         (["--spol", "/srv/heygem"], "unknown option --spol"),
-        (["--extras", "c2pa,foo"], "--extras foo: there are c2pa heic notify"),
+        (["--extras", "c2pa,foo"], "--extras foo: there are c2pa cluster heic notify"),
         (["--extras=notify; id"], "--extras notify;: there are"),
     ],
 )

@@ -233,7 +233,9 @@ def test_a_set_up_for_tests_has_every_extra(
     tool.fill(tool.Environment(tmp_path), tool.Choice())
     (wanted,) = [each[-1] for each in commands if "--editable" in each]
     assert wanted.startswith(f"{tool.ROOT}[")
-    assert set(wanted[:-1].partition("[")[2].split(",")) == set(project["optional-dependencies"])
+    extras = set(project["optional-dependencies"])
+    # Ray is large: the target cluster fetches it for its tests alone, so that no demo does.
+    assert set(wanted[:-1].partition("[")[2].split(",")) == extras - {"cluster"}
 
 
 def test_an_environment_whose_python_is_gone_is_made_anew(

@@ -1,0 +1,118 @@
+"""The cluster of Ray. The only module that imports Ray; only the link imports it.
+
+Agents are actors that take none of Ray's CPUs and GPUs: Ray counts GPUs by number, the daemon by
+UUID and free memory (ray-project/ray#52915, #44821, #66199). They live as long as the link.
+"""
+
+import logging
+import os
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from heygem_daemon.cluster.agent import Agent
+from heygem_daemon.cluster.nodes import AgentHandle, ClusterNode, NodeSilent
+
+NAMESPACE = "heygem-daemon"
+CALLS_AT_ONCE = 4
+"""Of one agent: a report waits for events while orders come."""
+
+
+class NodeAgent(Agent):
+    """An agent in a process of Ray."""
+
+    def __init__(self, setup: str) -> None:
+        # Ray sets it to one for what takes none of its CPUs; the workers would compute with that.
+        os.environ.pop("OMP_NUM_THREADS", None)
+        super().__init__(setup)
+
+
+class RayCluster:
+    """The cluster at an address; see ``nodes.Cluster``."""
+
+    def __init__(self, address: str) -> None:
+        """Connect to ``address``; 'auto': the one of this machine. Raises NodeSilent."""
+        try:
+            ray.init(
+                address=address,
+                namespace=NAMESPACE,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False if address == "local" else None,
+            )
+            self._here = ray.get_runtime_context().get_node_id()
+        except Exception as error:
+            raise NodeSilent(_first_line(error)) from error
+        self._actor = ray.remote(NodeAgent)
+
+    def nodes(self) -> list[ClusterNode]:
+        """Return the machines that live, without this one. Raises NodeSilent."""
+        try:
+            found = [each for each in ray.nodes() if each["Alive"]]
+        except Exception as error:
+            raise NodeSilent(_first_line(error)) from error
+        others = [each for each in found if each["NodeID"] != self._here]
+        return [ClusterNode(each["NodeID"], _name(each)) for each in others]
+
+    def start_agent(self, node: ClusterNode, setup: str) -> AgentHandle:
+        """Start an agent on a node; never waits. Raises NodeSilent."""
+        where = NodeAffinitySchedulingStrategy(node.id, soft=False)
+        try:
+            actor = self._actor.options(
+                num_cpus=0,
+                num_gpus=0,
+                max_restarts=0,
+                max_task_retries=0,
+                max_concurrency=CALLS_AT_ONCE,
+                scheduling_strategy=where,
+            ).remote(setup)
+        except Exception as error:
+            raise NodeSilent(_first_line(error)) from error
+        return _RayAgent(actor)
+
+
+class _RayAgent:
+    """An agent that is an actor of Ray; see ``nodes.AgentHandle``."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    def facts(self, seconds: float) -> str:
+        return self._ask(self._actor.facts, (), seconds)
+
+    def order(self, order: str) -> None:
+        try:
+            self._actor.order.remote(order)
+        except Exception as error:
+            raise NodeSilent(_first_line(error)) from error
+
+    def report(self, wait_seconds: float, seconds: float) -> str:
+        return self._ask(self._actor.report, (wait_seconds,), seconds)
+
+    def kill(self) -> None:
+        try:
+            ray.kill(self._actor)
+        except Exception as error:
+            raise NodeSilent(_first_line(error)) from error
+
+    def _ask(self, method: Any, arguments: tuple[object, ...], seconds: float) -> str:
+        try:
+            return str(ray.get(method.remote(*arguments), timeout=seconds))
+        except ray.exceptions.GetTimeoutError as error:
+            raise NodeSilent(f"it has not answered for {seconds:g} s") from error
+        except Exception as error:
+            raise NodeSilent(_first_line(error)) from error
+
+
+def _name(node: dict[str, Any]) -> str:
+    """Return the name that ``ray start --node-name`` gave, or the host's."""
+    name, address = str(node.get("NodeName") or ""), node.get("NodeManagerAddress")
+    return name if name and name != address else str(node.get("NodeManagerHostname") or address)
+
+
+def _first_line(error: Exception) -> str:
+    """Return the kind of an error of Ray and the first line of its text: the rest is a trace."""
+    lines = str(error).strip().splitlines()
+    name = type(error).__name__
+    return f"{name}: {lines[0].removesuffix('.')}" if lines else name
