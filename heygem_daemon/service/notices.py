@@ -10,7 +10,7 @@ from heygem_daemon.spool.formats import media_kind, unreadable_format
 from heygem_daemon.spool.inbox import MAX_ENTRIES, FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import is_sidecar, printable
 from heygem_daemon.spool.pairing import MAX_OF_NAME, Pairing
-from heygem_daemon.spool.request_names import is_request, request_meant
+from heygem_daemon.spool.request_names import NO_NAME, is_request, request_meant
 from heygem_daemon.spool.roles import FindContent, describe_conflict
 from heygem_daemon.spool.settle import SettleResult
 
@@ -140,6 +140,11 @@ def _shared_name_reason(conflict: str, names: Sequence[str]) -> str:
 
 def no_request_reason(meant: str) -> str:
     """Return what is said of a file that was probably meant to be the request ``meant``."""
+    name, _, verb = meant.rpartition(".")
+    if name == NO_NAME:
+        return (
+            f"is no request: it names no job. Put the name of the job before .{verb}, or delete it"
+        )
     return f"is no request; did you mean {printable(meant)}? Rename it so, or delete it"
 
 

@@ -38,6 +38,12 @@ _SYNONYMS: dict[Verb, str] = {
 }
 """Words that people use for each verb, too. They are not carried out."""
 
+NO_NAME = "NAME"
+"""Stands for the name of the job where there is none."""
+
+CHINESE_LETTERS = 2
+"""How many characters each Chinese verb has."""
+
 _EDITORS_SUFFIX = ".txt"
 """What Windows adds to the name of a new text file, and hides."""
 
@@ -73,7 +79,7 @@ def is_request(name: str) -> bool:
 @lru_cache(REMEMBERED)
 def request_meant(name: str) -> str | None:
     """Return the name of the request that a file's name was probably meant to be; None if it is a
-    request, or is like none. Of a verb alone, the name of the job is ``NAME``."""
+    request, or is like none. Of a verb alone, the name of the job is ``NO_NAME``."""
     if is_request(name):
         return None
     stem, word = _split(name)
@@ -120,14 +126,26 @@ def _similar(word: str) -> Verb | None:
         return None
     if verb := _ALIKE.get(found[0]) or _ALIKE.get("".join(word.split())):
         return verb
-    return next((verb for each, verb in _CHINESE_ALIKE.items() if each in found[0]), None)
+    whole = next((verb for each, verb in _CHINESE_ALIKE.items() if each in found[0]), None)
+    return whole or _half_right(word)
+
+
+def _half_right(word: str) -> Verb | None:
+    """Return the verb of which one of the two characters of a Chinese word is, in its place: no
+    format is called so."""
+    if len(word) != CHINESE_LETTERS or word.isascii():
+        return None
+    for each, verb in _IN_CHINESE.items():
+        if any(one == other for one, other in zip(word, each, strict=True)):
+            return verb
+    return None
 
 
 def _without_dot(text: str) -> tuple[str, Verb] | None:
     """Return name and verb of a text without a dot: ``talk cancel``, ``取消talk``, ``cancel``."""
     folded = _plain(text)
     if folded in _EXACT:
-        return "NAME", _EXACT[folded]
+        return NO_NAME, _EXACT[folded]
     for word, verb in _EXACT.items():
         written = word if word.isascii() else r"\s*".join(word)
         for rest in (re.sub(rf"{written}\Z", "", folded), re.sub(rf"\A{written}", "", folded)):

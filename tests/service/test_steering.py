@@ -538,6 +538,9 @@ class TestMistakes:
         told = {each.name: each.reason for each in harness.status().inbox}
         assert told == {
             name: f"is no request; did you mean {meant}? Rename it so, or delete it"
+            if not meant.startswith("NAME.")
+            else f"is no request: it names no job. Put the name of the job before {meant[4:]}, or"
+            " delete it"
             for name, meant in WRONG.items()
         }
         assert {each.waits_for for each in harness.status().inbox} == {"attention"}
