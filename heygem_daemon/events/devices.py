@@ -51,7 +51,7 @@ class DeviceNotice(Event, text="{notice}", level="WARNING"):
     notice: str
 
 
-class GpuSlotsChanged(Event, text="{device} renders {slots} jobs at a time: {reason}"):
+class GpuSlotsChanged(Event, text="jobs at a time on {device}: {slots}; {reason}"):
     """With jobs_per_gpu = "auto": what was seen of the GPU and of the processors."""
 
     device: str

@@ -240,7 +240,7 @@ class InboxWarning(Event, text="{reason}", level="WARNING"):
 class InboxWarningsLeftOut(
     Event,
     text=(
-        "{count} more warnings about the inbox are not logged one by one; `heygem-daemon "
+        "warnings about the inbox that are not logged one by one: {count}; `heygem-daemon "
         "status` lists what waits"
     ),
     level="WARNING",

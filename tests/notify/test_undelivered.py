@@ -105,7 +105,7 @@ def test_what_is_a_day_old_is_given_up(tmp_path: Path, said: list[str]) -> None:
     before.add(errand(3, at=NOW + 2 * MAX_AGE_SECONDS))
     before.save()
     assert ids(opened(tmp_path, NOW + MAX_AGE_SECONDS - 1)) == ["2"]
-    assert sum("2 notifications are given up" in line for line in said) == 1
+    assert sum("notifications given up: 2;" in line for line in said) == 1
 
 
 def test_what_ends_process_after_process_is_given_up(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_many_files_of_a_format_that_cannot_be_read(harness: ServiceHarness) -> 
     status, log = sizes(harness)
     assert status < STATUS_BYTES
     assert log < LOG_BYTES
-    assert harness.logged("1980 more warnings about the inbox are not logged one by one") == 1
+    assert harness.logged("warnings about the inbox that are not logged one by one: 1980;") == 1
     shown = harness.status()
     assert len(shown.inbox) + shown.unlisted.inbox == 2000
 

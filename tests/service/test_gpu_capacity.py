@@ -56,9 +56,7 @@ def test_jobs_are_added_until_the_gpu_is_busy(harness_with_gpu: ServiceHarness) 
     auto = AutoGpu(harness_with_gpu, (0, 40, 75, 95, 99))
     assert auto.go_on(10) == 1
     assert [auto.go_on() for _ in range(4)] == [2, 3, 3, 3]
-    assert harness_with_gpu.logged(
-        "GPU 0 (L4) renders 3 jobs at a time: it computed 75 % of the time"
-    )
+    assert harness_with_gpu.logged("jobs at a time on GPU 0 (L4): 3; it computed 75 % of the time")
 
 
 def test_one_that_brings_nothing_goes_again_and_is_tried_later(
@@ -82,7 +80,7 @@ def test_busy_processors_keep_the_jobs_few(harness_with_gpu: ServiceHarness) -> 
     assert auto.go_on() == 2
     harness_with_gpu.busy_percent = 99
     auto.go_on(3 * WINDOW_SECONDS)
-    assert harness_with_gpu.logged("GPU 0 (L4) renders 2 jobs at a time: the processors are")
+    assert harness_with_gpu.logged("jobs at a time on GPU 0 (L4): 2; the processors are")
 
 
 def test_a_job_that_runs_out_of_memory_takes_a_place_away(harness_with_gpu: ServiceHarness) -> None:
@@ -92,7 +90,7 @@ def test_a_job_that_runs_out_of_memory_takes_a_place_away(harness_with_gpu: Serv
     full = Deferred(job_id=ended, reason="no memory", of_memory=True)
     harness_with_gpu.executor.emit_for_job(ended, full)
     assert auto.go_on() == 1
-    assert harness_with_gpu.logged("renders 1 jobs at a time: a job ran out of its memory")
+    assert harness_with_gpu.logged("jobs at a time on GPU 0 (L4): 1; a job ran out of its memory")
 
 
 def test_no_more_jobs_than_cores(harness_with_gpu: ServiceHarness) -> None:
