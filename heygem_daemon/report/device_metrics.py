@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-from heygem_daemon.report.metric import Metric, Samples, by_key, counter, gauge, ratio
+from heygem_daemon.report.metric import (
+    Metric,
+    Samples,
+    by_key,
+    counter,
+    device_value,
+    gauge,
+    ratio,
+)
 from heygem_daemon.report.status import DeviceStatus, Status
 
 Value = Callable[[DeviceStatus], float | None]
@@ -20,7 +28,7 @@ def _worker(name: str, text: str, value: Value) -> Metric:
     def read(status: Status) -> Samples:
         totals: dict[str, float | None] = {}
         for each in status.devices:  # the CPU has an entry for each slot
-            device, amount = each.uuid or "cpu", value(each)
+            device, amount = device_value(each.uuid, each.node), value(each)
             known = (total for total in (totals.get(device), amount) if total is not None)
             totals[device] = sum(known) if amount is not None else totals.get(device)
         return [((device,), total) for device, total in totals.items()]

@@ -7,7 +7,16 @@ from typing import get_args
 from heygem_daemon.report.backlog import WaitFor, state_of
 from heygem_daemon.report.failure_kind import FailureKind
 from heygem_daemon.report.finished import FinishedJob
-from heygem_daemon.report.metric import Metric, Samples, by_key, counter, gauge, one, ratio
+from heygem_daemon.report.metric import (
+    Metric,
+    Samples,
+    by_key,
+    counter,
+    device_value,
+    gauge,
+    one,
+    ratio,
+)
 from heygem_daemon.report.status import JobStatus, Status
 
 
@@ -33,7 +42,7 @@ def _running(status: Status) -> Iterator[tuple[tuple[str, str], JobStatus]]:
     slots: Counter[str] = Counter()
     for job in status.jobs:
         if job.state == "running":
-            device = job.device_uuid or "cpu"
+            device = device_value(job.device_uuid, job.node)
             slots[device] += 1
             yield (device, str(job.slot or slots[device])), job
 

@@ -66,3 +66,8 @@ def by_key(values: Callable[[Status], Mapping[str, float]]) -> Callable[[Status]
 def ratio(percent: float | None) -> float | None:
     """Return per cent as a ratio."""
     return None if percent is None else percent / 100
+
+
+def device_value(uuid: str | None, node: str) -> str:
+    """Return the label value of a device: its UUID, or the CPU of which machine."""
+    return uuid or (f"cpu@{node}" if node else "cpu")

@@ -32,6 +32,9 @@ class JobStatus(StatusModel):
     device_uuid: str | None = None
     """The GPU on which it runs."""
 
+    node: str = ""
+    """The node of the cluster on which it runs; '': the daemon's own machine."""
+
     slot: int | None = None
     """The slot of the CPU in which it runs, from 1; None: not on the CPU."""
 
@@ -185,6 +188,9 @@ class DeviceStatus(StatusModel):
 
     uuid: str | None = None
     """None for the CPU."""
+
+    node: str = ""
+    """The node of the cluster to which it belongs; '': the daemon's own machine."""
 
     total_bytes: int | None = None
     free_bytes: int | None = None

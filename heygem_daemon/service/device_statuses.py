@@ -24,6 +24,7 @@ def device_statuses(snapshot: DispatchSnapshot, faults: ItemFaults) -> Iterator[
         yield DeviceStatus(
             name=device.name,
             label=device.label,
+            node=device.node,
             fault=snapshot.quarantined.get(device.key),
             jobs=_jobs_on(device.place, snapshot),
             resident=True,
@@ -37,6 +38,7 @@ def _gpu_status(gpu: GpuReading, snapshot: DispatchSnapshot) -> DeviceStatus:
         name=gpu.name,
         label=device_choice(gpu).label,
         uuid=gpu.uuid,
+        node=gpu.node,
         total_bytes=gpu.total,
         free_bytes=gpu.free,
         utilisation=gpu.utilisation,

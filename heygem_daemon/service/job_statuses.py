@@ -72,6 +72,7 @@ def _running_status(running: RunningJob, assistants: Sequence[DeviceChoice]) -> 
             "state": "running",
             "device": join_labels([running.device, *assistants]),
             "device_uuid": running.device.uuid,
+            "node": running.device.node,
             "slot": None if running.device.uuid else running.device.slot,
             "stage": progress.stage if running.progress else LOADING,
             "chunk": progress.chunk,

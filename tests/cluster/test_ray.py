@@ -1,134 +1,20 @@
 """The real daemon and the shipped engine on a real Ray cluster of one machine, whose nodes die."""
 
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from heygem_daemon.media.video_encoder import SegmentWriter
-from heygem_daemon.media.video_reader import VideoReader
-from tests.chain.conftest import DEMO, cut_sound
+from tests.cluster.machines import Daemon, Machines
 
 pytestmark = pytest.mark.slow
-pytest.importorskip("ray", reason="Ray is not installed: the extra cluster is not there")
+pytest.importorskip("ray", reason="Ray is not installed: 'make cluster' installs it")
 
-PROGRAM = str(Path(sys.executable).with_name("heygem-daemon"))
-MEMORY = 80 << 20
-"""Object store of a node; nothing is put into it."""
-PATIENCE = 240.0
 ELSEWHERE_SECONDS = 15.0
 """Within which the jobs of a dead node start elsewhere."""
-PICTURES = 100
-
-
-class Machines:
-    """A cluster of Ray on this machine."""
-
-    def __init__(self) -> None:
-        from ray.cluster_utils import Cluster  # noqa: PLC0415 - an extra
-
-        self._cluster: Any = Cluster(
-            initialize_head=True, head_node_args=self._arguments("the-head")
-        )
-        self.nodes: dict[str, Any] = {}
-
-    @property
-    def address(self) -> str:
-        return str(self._cluster.address)
-
-    def add(self, name: str) -> None:
-        self.nodes[name] = self._cluster.add_node(wait=False, **self._arguments(name))
-
-    def raylet(self, name: str) -> int:
-        return int(self.nodes[name].all_processes["raylet"][0].process.pid)
-
-    def agent(self, name: str) -> int:
-        """Return the process id of a node's agent, which is a child of its raylet."""
-        raylet = self.raylet(name)
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError, IndexError):
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-                if parent == raylet and b"NodeAgent" in (folder / "cmdline").read_bytes():
-                    return int(folder.name)
-        raise LookupError(f"no agent on {name}")
-
-    def close(self) -> None:
-        self._cluster.shutdown()
-
-    @staticmethod
-    def _arguments(name: str) -> dict[str, Any]:
-        return {
-            "num_cpus": 1,
-            "object_store_memory": MEMORY,
-            "include_dashboard": False,
-            "node_name": name,
-        }
-
-
-class Daemon:
-    """A daemon that owns a spool and uses the cluster."""
-
-    def __init__(self, spool: Path, address: str) -> None:
-        self.spool = spool
-        (spool / "inbox").mkdir(parents=True)
-        settings = {
-            "SPOOL": str(spool),
-            "DEVICE": "cpu",
-            "CPU_WORKERS": "1",
-            "SETTLE_SECONDS": "0.5",
-            "CHUNK_SECONDS": "1",
-        }
-        environment = {f"HEYGEM_{name}": value for name, value in settings.items()}
-        self._process = subprocess.Popen(
-            [PROGRAM, "run", "--cluster", address], env=os.environ | environment
-        )
-
-    @property
-    def log(self) -> str:
-        with suppress(FileNotFoundError):
-            return (self.spool / "logs" / "heygem-daemon.log").read_text()
-        return ""
-
-    def wait(self, done: Callable[[], object], seconds: float = PATIENCE) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.1)
-
-    def wait_for(self, text: str, count: int = 1, seconds: float = PATIENCE) -> None:
-        self.wait(lambda: self.log.count(text) >= count, seconds)
-
-    def drop(self, *names: str) -> None:
-        audio, video = self.spool.parent / "a.wav", self.spool.parent / "a.mp4"
-        if not video.exists():
-            make_pair(audio, video)
-        for name in names:
-            shutil.copyfile(video, self.spool / f"inbox/{name}.mp4")
-            shutil.copyfile(audio, self.spool / f"inbox/{name}.wav")
-
-    def wait_for_results(self, *names: str) -> None:
-        self.wait(lambda: all((self.spool / f"outbox/{each}.json").exists() for each in names))
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(60)
-
-
-def make_pair(audio: Path, video: Path) -> None:
-    cut_sound(audio, PICTURES / 25)
-    with VideoReader(DEMO / "presenter.mp4") as reader:
-        info = reader.info
-        with SegmentWriter(video, info.width, info.height, info.fps, info.colour) as writer:
-            for picture in reader.read_range(0, PICTURES):
-                writer.write(picture)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.config.sidecar import SidecarAnswer, read_sidecar
+from heygem_daemon.gpu.placement_request import NodeCpu
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.notify.announcer import Announcer
 from heygem_daemon.report.status import Status
@@ -47,6 +48,8 @@ class ServiceHarness:
     executor: FakeExecutor = field(default_factory=lambda: FakeExecutor(rendered))
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     readings: Readings = NO_GPU
+    nodes: tuple[NodeCpu, ...] = ()
+    """The CPUs of the cluster's other machines."""
     free_memory: int = 32 << 30
     processors: Processors = field(default_factory=lambda: Processors(2, 2))
     busy_percent: float = 20.0
@@ -80,6 +83,7 @@ class ServiceHarness:
         self._opened.callback(wake.close)
         dependencies = Dependencies(
             read_gpus=lambda: replace(self.readings),  # a new object each time, as from the driver
+            read_nodes=lambda: self.nodes,
             clock=self.clock,
             notifier=self.notifier,
             wake=wake,
