@@ -354,6 +354,31 @@ def test_users_steer_their_own_jobs(share: Share) -> None:
     wait_until(lambda: not any(place.exists() for place in places))
 
 
+def test_requests_in_chinese_and_with_slips_over_the_network(share: Share) -> None:
+    asked = share.local / "asked"
+    asked.touch()
+    share.client.upload(share.video(), "inbox/讲话.mp4", 1e6)
+    for name in ("讲话.取 消", "讲话.取小"):
+        share.client.run("inbox", f'put "{asked}" "{name}"')
+    wait_until((share.spool / "failed" / "讲话" / "reason.txt").exists)
+    reason = (share.spool / "failed" / "讲话" / "reason.txt").read_text()
+    assert "“讲话”已取消。" in reason
+    assert "（讲话.取 消）" in reason
+    assert "讲话.retry" in reason
+    wait_until(lambda: "did you mean 讲话.cancel?" in status_of(share, "讲话.取小"))
+    share.client.run("inbox", 'del "讲话.取小"')
+
+    asked.write_text('audio = "own"')
+    share.client.run("inbox", f'put "{asked}" own.toml')
+    share.client.upload(share.sound(), "inbox/own.mp4", 1e6)  # what the fake worker renders
+    share.wait_for("own.mp4")
+    asked.write_text("priority = 3")
+    share.client.run("inbox", f'put "{asked}" own.重试')
+    share.wait_for("own (2).mp4")
+    share.other.run("inbox", f'put "{asked}" own.重试')
+    wait_until(lambda: "dropped by somebody else" in answer_to(share, "own.重试"))
+
+
 def running_jobs(share: Share) -> list[str]:
     status = json.loads((share.spool / ".state" / "status.json").read_text())
     return [each["name"] for each in status["jobs"] if each["state"] == "running"]
