@@ -32,6 +32,7 @@ from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system.units import MIB
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ MAX_BUGS = 5
 """After so many bugs a batch whose members have all ended is set aside."""
 
 MAX_SKIPPED_ROUNDS = 1000
+
+STEPS_A_ROUND = 10
+"""How many steps one round takes to close batches; a batch of a thousand members takes eighty."""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,12 @@ class _OpenBatch:
 
     zip_writer: ZipWriter | None = None
     """Set while the ZIP is being written."""
+
+    closing: Steps[Batch] | None = None
+    """Set while the batch is being closed."""
+
+    missing: list[str] = field(default_factory=list)
+    """The names of the results that were gone when the ZIP was made."""
 
     @property
     def member_count(self) -> int:
@@ -95,6 +105,8 @@ class BatchTracker:
         self._wake = wake
         self._faults = faults
         self._open: dict[str, _OpenBatch] = {}
+        self._steps_left = 0
+        """How many steps this round may still take to close batches."""
         self.finished: LastEnded[FinishedBatch] = LastEnded(
             MAX_FINISHED_BATCHES, MAX_FINISHED_BATCHES
         )
@@ -164,6 +176,7 @@ class BatchTracker:
         """Update the summaries; pack and close the batches that have ended. Raises the first fault
         after all batches were tried."""
         faults = []
+        self._steps_left = STEPS_A_ROUND
         for each in list(self._open.values()):
             if each.rounds_to_skip > 0:
                 each.rounds_to_skip -= 1
@@ -174,6 +187,7 @@ class BatchTracker:
                 else:
                     self._advance(each)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
+                each.closing = None
                 if is_environment_fault(error) and not is_users_fault(error, each.batch.folder):
                     faults.append(error)
                 else:
@@ -211,12 +225,13 @@ class BatchTracker:
             self._update_summary(each)
         if not each.all_ended:
             return
-        if each.zip_writer is None and each.published:
+        if each.closing is None and each.zip_writer is None and each.published:
             self._pack(each)
-        if each.zip_writer is None:
-            self._close(each, [])
+        if each.closing is not None or each.zip_writer is None:
+            self._close(each)
         elif (missing := self._poll_zip(each)) is not None:
-            self._close(each, missing)
+            each.missing = missing
+            self._close(each)
 
     def _handle_bug(self, each: _OpenBatch, error: Exception) -> None:
         """Let a batch rest that raised something, and at last set it aside."""
@@ -271,8 +286,18 @@ class BatchTracker:
             each.zip_writer = None
             raise
 
-    def _close(self, each: _OpenBatch, missing: list[str]) -> None:
-        closed = self._spool.batches.close(each.batch, missing)
+    def _close(self, each: _OpenBatch) -> None:
+        """Close a batch as far as this round may."""
+        missing = each.missing
+        each.closing = each.closing or self._spool.batches.closing(each.batch, missing)
+        try:
+            while self._steps_left > 0:
+                self._steps_left -= 1
+                next(each.closing)
+        except StopIteration as end:
+            closed: Batch = end.value
+        else:
+            return
         del self._open[each.batch.id]
         self.finished.add(describe_batch(closed.journal))
         if missing:

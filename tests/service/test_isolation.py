@@ -52,7 +52,7 @@ BATCH_STEPS = {
     "a batch is followed": "heygem_daemon.service.batches:BatchTracker._add",
     "a batch goes on": "heygem_daemon.service.batches:BatchTracker._advance",
     "a batch's status": "heygem_daemon.service.batches:_batch_status",
-    "a batch is closed": "heygem_daemon.spool.batch.close:close_batch",
+    "a batch is closed": "heygem_daemon.spool.batch.close:closing_batch",
 }
 
 

@@ -176,3 +176,20 @@ def test_one_owners_requests_about_many_members_do_not_hold_those_of_another(
     assert harness.outbox() == []
     harness.run_rounds(service, 20.0)
     assert inbox(harness) == []
+
+
+@pytest.mark.slow
+def test_a_large_batch_is_closed_over_several_rounds(
+    harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heygem_daemon.service.batches.STEPS_A_ROUND", 1)
+    harness.drop_batch("crowd", "s.wav", *(f"{number}.mp4" for number in range(120)))
+    while not (harness.spool.outbox / "crowd" / "crowd.zip").exists():
+        harness.run_rounds(service, 0.25)
+    rounds = 0
+    while harness.processing():
+        harness.run_rounds(service, 0.25)
+        rounds += 1
+    assert rounds > 5
+    assert [path.name for path in harness.spool.done.iterdir()] == ["crowd"]
+    assert harness.logged("batch finished: 120 published") == 1

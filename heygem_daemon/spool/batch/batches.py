@@ -28,6 +28,7 @@ from heygem_daemon.spool.layout import (
 from heygem_daemon.spool.record_store import latest_batches
 from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
+from heygem_daemon.spool.steps import Steps, finish, guarded
 
 
 class Batches:
@@ -136,7 +137,7 @@ class Batches:
         """Finish what was interrupted; return the members to queue."""
         layout = self._place(batch.journal.folder)
         if batch.journal.outcome == "finished":
-            close.finish_batch(layout, self._files, batch)
+            finish(close.finishing_batch(layout, self._files, batch))
             return []
         if batch.journal.outcome == "returned" or not batch.journal.members:
             return_batch(layout, self._files, batch)
@@ -191,9 +192,15 @@ class Batches:
     def close(self, batch: Batch, missing: Collection[str] = ()) -> Batch:
         """Publish ZIP and summary, and move the inputs to done/. ``missing`` are the names of the
         results that were gone when the ZIP was made. Return the batch in done/."""
+        return finish(self.closing(batch, missing))
+
+    def closing(self, batch: Batch, missing: Collection[str] = ()) -> Steps[Batch]:
+        """Do the same in steps."""
         with self._guard():
             layout = self._place(batch.journal.folder)
-            return close.close_batch(layout, self._files, batch, tuple(missing), self._clock())
+        now = self._clock()
+        found = close.closing_batch(layout, self._files, batch, tuple(missing), now)
+        return (yield from guarded(self._guard, found))
 
     def latest_finished(self, limit: int) -> list[Batch]:
         """Return the last ``limit`` finished batches, latest first."""

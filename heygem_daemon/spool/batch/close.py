@@ -25,10 +25,17 @@ from heygem_daemon.spool.batch.returning import restore_media_names
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.claimed_folders import release_folder
-from heygem_daemon.spool.files import FILE_MODE, GONE_ERRNOS, FileOperations, is_file, is_unchanged
+from heygem_daemon.spool.files import (
+    FILE_MODE,
+    GONE_ERRNOS,
+    FileOperations,
+    is_file,
+    is_folder,
+    is_unchanged,
+)
 from heygem_daemon.spool.free_names import NamePlace, TakenNames, names_to_try
 from heygem_daemon.spool.job import FileIdentity, Journal, PublishedFile
-from heygem_daemon.spool.layout import SpoolLayout
+from heygem_daemon.spool.layout import SpoolLayout, folders_in
 from heygem_daemon.spool.record_store import save_record
 from heygem_daemon.spool.records import (
     BatchRecord,
@@ -37,21 +44,25 @@ from heygem_daemon.spool.records import (
     recorded_file,
     recorded_folder,
 )
+from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system import paths
 
 ZIP_FILE = "results.zip"
 """The name of the ZIP before it is published."""
+
+FOLDERS_A_STEP = 25
+"""How many folders of members one step of a closing deletes."""
 
 _BLOCK = 1 << 20
 _EARLIEST = 315_619_200.0
 """1980-01-02: the format of ZIP knows no earlier day. In seconds since the epoch."""
 
 
-def close_batch(
+def closing_batch(
     layout: SpoolLayout, files: FileOperations, batch: Batch, missing: tuple[str, ...], now: float
-) -> Batch:
-    """Close a batch whose members are all published or failed. If any was published, the ZIP must
-    be in the stage folder. Return the batch in done/.
+) -> Steps[Batch]:
+    """Close, in steps, a batch whose members are all published or failed. If any was published, the
+    ZIP must be in the stage folder. Return the batch in done/.
 
     ``missing`` are the names of the results that were gone when the ZIP was made; ``now`` is in
     seconds since the epoch.
@@ -70,12 +81,13 @@ def close_batch(
         }
         name = TakenNames.in_folder(layout.done).free(batch.journal.name)
         batch = _record_outcome(files, batch, changes, name)
-    return finish_batch(layout, files, batch)
+        yield
+    return (yield from finishing_batch(layout, files, batch))
 
 
-def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Batch:
-    """Move the files of a batch whose journal says that it is finished. Return the batch in
-    done/."""
+def finishing_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Steps[Batch]:
+    """Move, in steps, the files of a batch whose journal says that it is finished. Return the batch
+    in done/."""
     final_journals = {end.member.number: end for end in batch.journal.ended if end.member}
     batch = ensure_outbox_folder(layout, files, batch)
     outbox = layout.outbox / batch.journal.name
@@ -86,8 +98,13 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
             break
         batch = _rename_zip(files, batch, next(stems))
     summary = write_summary(layout, files, batch, final_journals)
-    restore_media_names(files, batch)
+    yield
+    yield from restore_media_names(files, batch)
     files.remove_tree(batch.stage)
+    for number, folder in enumerate(_folders_of_ended(batch), 1):
+        files.remove_tree(folder)
+        if number % FOLDERS_A_STEP == 0:
+            yield
     files.remove_tree(batch.ended_folder)
     discard_drafts(files, batch)
     files.remove_file(batch.folder / f".{BATCH_FILE}.part")
@@ -98,6 +115,10 @@ def finish_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Ba
         if release_folder(files, batch.folder, target):
             return replace(batch, folder=target)
         batch = _record_outcome(files, batch, {}, next(names))
+
+
+def _folders_of_ended(batch: Batch) -> list[Path]:
+    return list(folders_in(batch.ended_folder)) if is_folder(batch.ended_folder) else []
 
 
 def write_summary(

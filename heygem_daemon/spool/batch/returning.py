@@ -18,7 +18,7 @@ from heygem_daemon.spool.batch.public_folders import discard_drafts
 from heygem_daemon.spool.batch.shared_files import SharedMedia
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
-from heygem_daemon.spool.finished import take_back
+from heygem_daemon.spool.finished import FILES_A_STEP, take_back
 from heygem_daemon.spool.free_names import names_to_try
 from heygem_daemon.spool.job import JOURNAL_FILE, Journal
 from heygem_daemon.spool.layout import (
@@ -53,7 +53,7 @@ def returning(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Steps
         batch = without_members(batch)  # the request that has the options is still there
     yield from _take_members(layout, files, batch)
     batch = yield from take_back_inputs(layout, files, batch)
-    restore_media_names(files, batch)
+    yield from restore_media_names(files, batch)
     files.remove_empty(batch.ended_folder)
     name = batch.journal.folder_name
     names = chain(
@@ -146,14 +146,16 @@ def _is_same_file(path: Path, other: Path) -> bool:
     return os.path.samestat(paths.lstat(path), paths.lstat(other))
 
 
-def restore_media_names(files: FileOperations, batch: Batch) -> None:
-    """Undo ``arrange_media``: move the media that are still there back to the users' names. Raises
-    PermissionError if the users' folder can be written to no more."""
+def restore_media_names(files: FileOperations, batch: Batch) -> Steps[None]:
+    """Undo ``arrange_media``, in steps: move the media that are still there back to the users'
+    names. Raises PermissionError if the users' folder can be written to no more."""
     if not is_folder(batch.media):
         return
-    for name, internal in batch.journal.internal_names.items():
+    for number, (name, internal) in enumerate(batch.journal.internal_names.items(), 1):
         if paths.exists(batch.media / internal) and not paths.exists(batch.inputs / name):
             files.rename(batch.media / internal, batch.inputs / name)
+        if number % FILES_A_STEP == 0:
+            yield
     paths.sync_folder(batch.inputs)
     files.remove_empty(batch.media)
 

@@ -8,6 +8,7 @@ import pytest
 
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import record_names
 from heygem_daemon.spool.spool import Spool
@@ -136,3 +137,24 @@ def test_a_deletion_goes_in_steps(spool: Spool, fill: Fill, work: Work) -> None:
     steps = spool.ended.removing(records, "show")
     assert len(list(steps)) >= 2
     assert [*spool.outbox.iterdir(), *spool.done.iterdir()] == []
+
+
+def test_the_closing_of_a_batch_goes_in_steps(
+    tmp_path: Path, fill: Fill, end: Callable[[Spool, Job], None]
+) -> None:
+    most = []
+    for count in (60, 120):
+        spool = Spool(tmp_path / str(count), files=(disk := CountingDisk()))
+        spool.prepare()
+        names = [f"bad{number}{suffix}" for number in range(count) for suffix in (".wav", ".mp4")]
+        batch = spool.batches.claim(fill(spool, "show", *names))
+        for job in spool.batches.pending_jobs(batch):
+            end(spool, job)
+        counts, before = [], disk.count
+        for _ in spool.batches.closing(batch):
+            counts.append(disk.count - before)
+            before = disk.count
+        assert len(counts) >= count / 25
+        assert [path.name for path in spool.done.iterdir()] == ["show"]
+        most.append(max(counts))
+    assert most[0] == most[1]
