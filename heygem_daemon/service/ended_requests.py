@@ -9,6 +9,7 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.service.decisions import Answer, Decision, nothing_to
 from heygem_daemon.service.look_budget import LookBudget
 from heygem_daemon.service.returns import Returns, is_back
+from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.ended_item import (
     EndedItem,
@@ -27,6 +28,9 @@ from heygem_daemon.system import paths
 
 RECORDS_A_LOOK = 200
 """How many records one look reads."""
+
+READING_SECONDS = 0.25
+"""How long one look reads them, apart from the last one."""
 
 NOT_READ_YET = "the list of the jobs that have ended is being read"
 """What a request waits for whose job may be in a record that is not read yet."""
@@ -73,9 +77,10 @@ class EndedRequests:
         self.is_complete = False
         """Whether all records are read."""
 
-    def update(self) -> None:
-        """Read the records that are new, a limited number of them."""
-        self.is_complete = self._index.update(RECORDS_A_LOOK)
+    def update(self, clock: Clock) -> None:
+        """Read the records that are new, a limited number of them, and not for long."""
+        budget = LookBudget(clock, seconds=READING_SECONDS)
+        self.is_complete = self._index.update(RECORDS_A_LOOK, budget.has_time)
 
     def is_of_ended(self, file: Path) -> bool:
         """Return whether ``file`` is one of a job that has ended, which somebody has moved: who

@@ -101,7 +101,7 @@ class Steering:
         self._first = None
         self._ended.forget_all_but({each.found.key for each in asked})
         if any(each.found.request.verb in ("retry", "remove") for each in asked):
-            self._ended.update()
+            self._ended.update(self._clock)
         targets = self._find_targets(asked) if asked else TargetIndex()
         hurries = self._new_hurries(now)
         retries = [each for each in asked if each.found.request.verb == "retry"]

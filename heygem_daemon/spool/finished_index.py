@@ -6,7 +6,7 @@ keep the daemon.
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from heygem_daemon.spool.batch.last_made import last_made
@@ -35,17 +35,20 @@ class FinishedIndex:
         somebody has moved it."""
         return file_identity(status.st_ino, status.st_size, status.st_mtime_ns) in self._short
 
-    def update(self, limit: int) -> bool:
-        """Read at most ``limit`` new records, the newest first. Return whether all are read."""
+    def update(self, limit: int, has_time: Callable[[], bool] = lambda: True) -> bool:
+        """Read at most ``limit`` new records, the newest first, and no more as soon as ``has_time``
+        is false: that of a large batch takes long. Return whether all are read."""
         names = set(names_of_records(self._layout))
         for name in self._items.keys() - names:
             self._forget(name)
         new = sorted(names - self._items.keys(), reverse=True)
-        for name in new[:limit]:
+        for number, name in enumerate(new):
+            if number == limit or not has_time():
+                return False
             # The record of a job whose last move is under way counts as soon as that is made.
             if (record := load_record(self._layout, name)) is not None:
                 self._add(name, describe_ended(name, record))
-        return len(new) <= limit
+        return True
 
     def find(self, request: Request, trusted: Collection[int]) -> list[EndedItem]:
         """Return what a request means and may act on, the oldest first."""

@@ -12,7 +12,10 @@ from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Render
 from heygem_daemon.service.loop import Service
 from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.names import natural_key
+from heygem_daemon.spool.record_store import load_record
+from heygem_daemon.spool.records import AnyRecord
 from tests.fakes.executor import FakeExecutor, Messages, refuse, rendered
 from tests.fakes.service import ServiceHarness
 
@@ -476,6 +479,30 @@ def test_a_stranger_changes_nothing(harness: ServiceHarness, service: Service) -
     os.chown(harness.spool.inbox / "talk.remove", ANNA, -1)
     harness.run_rounds(service, 4.0)
     assert all_files(harness) == []
+
+
+def test_records_that_take_long_are_read_over_several_looks(
+    harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of batches with a thousand members."""
+
+    def slowly(layout: SpoolLayout, name: str) -> AnyRecord | None:
+        harness.clock.now += 0.2
+        read.append(name)
+        return load_record(layout, name)
+
+    read: list[str] = []
+    render(harness, service, *(f"{stem}{end}" for stem in "abcdef" for end in (".wav", ".mp4")))
+    monkeypatch.setattr("heygem_daemon.spool.finished_index.load_record", slowly)
+    (harness.spool.inbox / "z.remove").touch()
+    most = 0
+    for _ in range(20):
+        before = len(read)
+        harness.run_rounds(service, 0.25)
+        most = max(most, len(read) - before)
+    assert len(read) == 6
+    assert most <= 2
+    assert list(harness.spool.inbox.iterdir()) == []
 
 
 def test_records_are_read_a_few_at_a_time(
