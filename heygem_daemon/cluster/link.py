@@ -5,6 +5,7 @@ goes on with its own workers and starts another link.
 """
 
 import os
+import re
 import sys
 import threading
 import time
@@ -44,6 +45,9 @@ AGAIN_SECONDS = 10.0
 """Until a node that was lost or refused is tried again."""
 
 
+MAX_NAME = 60
+
+
 class ClusterLink:
     """Agents on all nodes of a cluster. A thread for each node asks its agent for reports."""
 
@@ -76,7 +80,7 @@ class ClusterLink:
             with self._lock:
                 if node.id in self._names:
                     continue
-                name = node.name
+                name = plain_name(node.name)
                 if name in self._names.values():  # two nodes of one name would be one place
                     name = f"{name}-{node.id[:6]}"
                 self._names[node.id] = name
@@ -146,6 +150,11 @@ class ClusterLink:
         setup = self._setup.agents
         path = self._setup.paths.get(node.name, setup.head_spool)
         return setup.model_copy(update={"node": node.name, "spool": path})
+
+
+def plain_name(name: str) -> str:
+    """Return a node's name as it is kept in journals and labels, whatever Ray was told."""
+    return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)[:MAX_NAME].strip(".") or "node"
 
 
 def main() -> None:

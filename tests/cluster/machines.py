@@ -52,6 +52,18 @@ class Machines:
                     return int(folder.name)
         raise LookupError(f"no agent on {name}")
 
+    def processes(self, name: str) -> list[int]:
+        """Return the process ids of a node: its raylet and all that descend from it."""
+        children: dict[int, list[int]] = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError, IndexError):
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(folder.name))
+        found = [self.raylet(name)]
+        for process in found:
+            found += children.get(process, [])
+        return found
+
     def close(self) -> None:
         self._cluster.shutdown()
 
@@ -78,10 +90,16 @@ class Daemon:
             "SETTLE_SECONDS": "0.5",
             "CHUNK_SECONDS": "1",
         }
-        environment = {f"HEYGEM_{name}": value for name, value in settings.items()}
-        self._process = subprocess.Popen(
-            [PROGRAM, "run", "--cluster", address], env=os.environ | environment
-        )
+        self._environment = {f"HEYGEM_{name}": value for name, value in settings.items()}
+        self._command = [PROGRAM, "run", "--cluster", address]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, env=os.environ | self._environment)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
     @property
     def log(self) -> str:

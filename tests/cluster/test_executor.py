@@ -12,6 +12,7 @@ from loguru import logger
 
 from heygem_daemon.cluster import agent as agents
 from heygem_daemon.cluster.executor import LONGEST_PAUSE_SECONDS, SILENT_SECONDS, ClusterExecutor
+from heygem_daemon.cluster.link import plain_name
 from heygem_daemon.cluster.link_process import LinkConnection, LinkEnded
 from heygem_daemon.cluster.messages import FromLink, LinkSetup, LinkState
 from heygem_daemon.cluster.start import link_setup
@@ -219,6 +220,14 @@ def test_two_nodes_of_one_name_are_two_places(tmp_path: Path) -> None:
     assert {each.node for each in desk.executor.cpus()} == {"anna", "anna-second"}
     desk.executor.close(0)
     cluster.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("anna", "anna"), ("a/b", "a_b"), ("../x", "_x"), ("", "node"), ("节点 1", "___1")],
+)
+def test_a_name_of_a_node_fits_into_a_journal(name: str, plain: str) -> None:
+    assert plain_name(name) == plain
 
 
 def test_the_end_of_the_link_ends_no_job_of_this_machine(desk: Desk) -> None:
