@@ -98,6 +98,10 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     yield desk
     desk.executor.close(0)
     desk.cluster.close()
+    for thread in threading.enumerate():
+        if thread.name in desk.cluster.names:
+            thread.join(30.0)
+            assert not thread.is_alive(), "it would follow its agent for ever"
 
 
 def test_it_is_an_executor(desk: Desk) -> None:

@@ -47,6 +47,8 @@ class FakeAgent:
     def _require(self) -> None:
         if self.cut_off.is_set():
             raise NodeSilent("it has not answered for 6 s")
+        if self.agent._closing:  # its process has ended, and answers nobody
+            raise NodeSilent("it has ended")
 
 
 @dataclass
