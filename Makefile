@@ -2,7 +2,7 @@
 # make test        lint, types and all tests: before a merge
 # make test-newest all tests on the newest Python here and the newest releases of all packages
 # make demo        render a real job; PORTRAIT=1 animates a photograph
-# make cluster  install Ray, for the extra cluster
+# make cluster     install Ray, for the extra cluster
 # make wheel       build a wheel with all that the service needs, in dist/
 # make share-demo  render a real job over a Samba share
 PYTHON ?= python3

@@ -175,6 +175,7 @@ complete -c heygem-daemon -n '__heygem_daemon_is "status"' -l help -d 'Show the 
 complete -c heygem-daemon -n '__heygem_daemon_is "doctor"' -l quick -d 'Measure nothing: takes a second instead of a minute.'
 complete -c heygem-daemon -n '__heygem_daemon_is "doctor"' -l warn-only -d 'Exit with status 0 whatever is found; used before the service starts.'
 complete -c heygem-daemon -n '__heygem_daemon_is "doctor"' -l problems -d 'Print only what is not well, and the summary.'
+complete -c heygem-daemon -n '__heygem_daemon_is "doctor"' -l cluster -d 'Also check every other machine of the cluster.'
 complete -c heygem-daemon -n '__heygem_daemon_is "doctor"' -l json -d 'Print JSON.'
 complete -c heygem-daemon -n '__heygem_daemon_is "doctor"' -l help -d 'Show the help.'
 complete -c heygem-daemon -n '__heygem_daemon_is "verify"' -l json -d 'Print JSON.'

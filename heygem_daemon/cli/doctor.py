@@ -42,13 +42,16 @@ def doctor(
     problems: Annotated[
         bool, typer.Option("--problems", help="Print only what is not well, and the summary.")
     ] = False,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Also check every other machine of the cluster.")
+    ] = False,
     as_json: Annotated[bool, JSON_OPTION] = False,
 ) -> None:
     """Check driver, devices, weights, memory, disk and spool, with a remedy for what is wrong.
 
     Exit status 1 if a check failed: jobs cannot run like this.
     """
-    sections = _find_sections(settings, quick)
+    sections = _find_sections(settings, quick, cluster)
     fit = (
         _print_json(list(sections))
         if as_json
@@ -57,13 +60,13 @@ def doctor(
     raise typer.Exit(ExitStatus.DONE if fit or warn_only else ExitStatus.FAILED)
 
 
-def _find_sections(settings: Settings, quick: bool) -> Iterator[Section]:
+def _find_sections(settings: Settings, quick: bool, cluster: bool) -> Iterator[Section]:
     """Yield all findings, or only one where the spool or the log folder does not respond."""
     folders = {"spool": settings.spool, "log folder": settings.log_folder}
     if (section := find_unresponsive_folders(folders)) is not None:
         yield section
         return
-    yield from examine(_build_inputs(settings), quick)
+    yield from examine(_build_inputs(settings), quick, cluster)
 
 
 def _build_inputs(settings: Settings) -> DoctorInputs:

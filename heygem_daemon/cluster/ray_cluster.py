@@ -44,7 +44,6 @@ class RayCluster:
             self._here = ray.get_runtime_context().get_node_id()
         except Exception as error:
             raise NodeSilent(_first_line(error)) from error
-        self._actor = ray.remote(NodeAgent)
 
     def nodes(self) -> list[ClusterNode]:
         """Return the machines that live, without this one. Raises NodeSilent."""
@@ -57,29 +56,33 @@ class RayCluster:
 
     def start_agent(self, node: ClusterNode, setup: str) -> AgentHandle:
         """Start an agent on a node; never waits. Raises NodeSilent."""
+        return self.start(node, NodeAgent, setup)
+
+    def start(self, node: ClusterNode, kind: type, setup: str) -> "RayActor":
+        """Start an object of ``kind`` on a node; never waits. Raises NodeSilent."""
         where = NodeAffinitySchedulingStrategy(node.id, soft=False)
         try:
-            actor = self._actor.options(
+            options = ray.remote(kind).options(
                 num_cpus=0,
                 num_gpus=0,
                 max_restarts=0,
                 max_task_retries=0,
                 max_concurrency=CALLS_AT_ONCE,
                 scheduling_strategy=where,
-            ).remote(setup)
+            )
+            return RayActor(options.remote(setup))
         except Exception as error:
             raise NodeSilent(_first_line(error)) from error
-        return _RayAgent(actor)
 
 
-class _RayAgent:
-    """An agent that is an actor of Ray; see ``nodes.AgentHandle``."""
+class RayActor:
+    """An object on a node. One that is an agent is a ``nodes.AgentHandle``."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
     def facts(self, seconds: float) -> str:
-        return self._ask(self._actor.facts, (), seconds)
+        return self.ask("facts", (), seconds)
 
     def order(self, order: str) -> None:
         try:
@@ -88,7 +91,7 @@ class _RayAgent:
             raise NodeSilent(_first_line(error)) from error
 
     def report(self, wait_seconds: float, seconds: float) -> str:
-        return self._ask(self._actor.report, (wait_seconds,), seconds)
+        return self.ask("report", (wait_seconds,), seconds)
 
     def kill(self) -> None:
         try:
@@ -96,9 +99,11 @@ class _RayAgent:
         except Exception as error:
             raise NodeSilent(_first_line(error)) from error
 
-    def _ask(self, method: Any, arguments: tuple[object, ...], seconds: float) -> str:
+    def ask(self, method: str, arguments: tuple[object, ...], seconds: float) -> str:
+        """Call a method. Raises NodeSilent where there is no answer within ``seconds``."""
         try:
-            return str(ray.get(method.remote(*arguments), timeout=seconds))
+            call = getattr(self._actor, method).remote(*arguments)
+            return str(ray.get(call, timeout=seconds))
         except ray.exceptions.GetTimeoutError as error:
             raise NodeSilent(f"it has not answered for {seconds:g} s") from error
         except Exception as error:

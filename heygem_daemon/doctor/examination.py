@@ -25,6 +25,7 @@ from heygem_daemon.doctor.checkpoints import (
     needed_checkpoint_check,
 )
 from heygem_daemon.doctor.child import ProbeFailure, run_probe
+from heygem_daemon.doctor.cluster import examine_cluster
 from heygem_daemon.doctor.confinement import confinement_check
 from heygem_daemon.doctor.cuda import VARIABLE, cuda_checks
 from heygem_daemon.doctor.disk import disk_checks
@@ -90,10 +91,11 @@ class DoctorInputs:
         return self.readings
 
 
-def examine(inputs: DoctorInputs, quick: bool = False) -> Iterator[Section]:
+def examine(inputs: DoctorInputs, quick: bool = False, cluster: bool = False) -> Iterator[Section]:
     """Yield each section of findings when it is complete, in the order of a manual check.
 
-    ``quick``: only checks that take a second or two where all is well.
+    ``quick``: only checks that take a second or two where all is well. ``cluster``: also the other
+    machines of the cluster.
     """
     began = clock.read_clocks()
     yield Section("software", tuple(_software(inputs, quick)))
@@ -101,6 +103,8 @@ def examine(inputs: DoctorInputs, quick: bool = False) -> Iterator[Section]:
     yield Section("weights", tuple(_weights(inputs, quick)))
     yield Section("machine", tuple(_machine(inputs, began)))
     yield Section("spool", tuple(_spool(inputs.settings)))
+    if cluster:
+        yield Section("cluster", tuple(examine_cluster(inputs.settings, quick)))
     if not quick:
         yield Section("speed", tuple(measure_speeds(inputs.settings, _usable(inputs))))
 

@@ -65,7 +65,7 @@ NAMES = frozenset(
     Flash GB GPU
     GiB HDR HEIC HEVC HTML HTTP Hz JPEG JSON LUFS Landlock Linux MIDI MIG MOV MP MPEG Matroska MiB
     Monkey's Musepack NTP NVDEC NVENC NVIDIA NVLink NVRM NVSwitch NaN PA PCM PDF PEM Photoshop
-    PyAV PyTorch Python ProRes QuickTime RAR RED RealMedia Secure TOML Toolkit True UTF
+    PyAV PyTorch Python ProRes QuickTime RAR RED Ray RealMedia Secure TOML Toolkit True UTF
     UUID VP Wav Lip WavPack Windows XL XML Xid ZIP Zip bfloat chrony cgi dmesg float gzip
     iPhone inode inotify libcuda libnvidia-ml libx lspci moov nouveau nvidia wheel pod
     nvidia-fabricmanager nvidia-uvm pillow-heif safetensors systemd timesyncd torch aac
