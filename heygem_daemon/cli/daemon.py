@@ -214,6 +214,7 @@ def _service(
             publish_status=monitoring.publish,
             job_ended=monitoring.announcer.job_ended,
             notification_counts=lambda: monitoring.announcer.counts,
+            notification_status=lambda: monitoring.announcer.status,
         )
         service = Service(settings, spool, nodes or pool, dependencies)
         _stop_on_signals(service, signal.SIGTERM, signal.SIGINT)

@@ -154,6 +154,7 @@ def _print(view: SpoolView) -> None:
             say(f"Settings: {live.settings_note}.")
         for each in live.unwritten:
             say(f"{each.path} is not written: {each.why}.")
+        _print_notifications(live)
     shown = live or view.read
     if shown is not None:
         if totals := describe_totals(shown):
@@ -168,6 +169,16 @@ def _print(view: SpoolView) -> None:
     print_table(
         "Last failures", ("name", "id", "finished", "reason"), _failed_rows(view.failures, now)
     )
+
+
+def _print_notifications(status: Status) -> None:
+    """Say what waits for targets that take nothing."""
+    if (found := status.notifications) is None:
+        return
+    for each in found.silent:
+        say(f"{each.name} does not take notifications: {each.reason}.")
+    if found.silent:
+        say(f"Notifications that wait: {found.waiting}.")
 
 
 def _headline(view: SpoolView) -> str:

@@ -11,6 +11,27 @@ class NotificationSent(Event, text="told {target} of {occasion}[, try {tries}]",
     tries: int
 
 
+class TargetSilent(
+    Event,
+    text="{target} does not take notifications: {reason}; {occasion} is tried again in"
+    " {seconds:time}",
+    level="WARNING",
+):
+    """The first failed try of a target since it took one. What waits for it is kept, and tried
+    again for about three hours."""
+
+    occasion: str
+    target: str
+    seconds: float
+    reason: str
+
+
+class TargetAnswers(Event, text="{target} takes notifications again"):
+    """A target took a notification after failed tries."""
+
+    target: str
+
+
 class NotificationFailed(
     Event,
     text="could not tell {target} of {occasion}[ in {tries} tries]: {reason}",

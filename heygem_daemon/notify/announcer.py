@@ -16,6 +16,7 @@ from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion, Occ
 from heygem_daemon.notify.undelivered import Undelivered
 from heygem_daemon.notify.watch import StatusWatch
 from heygem_daemon.report.finished import FinishedJob
+from heygem_daemon.report.notification_status import NotificationStatus
 from heygem_daemon.report.status import Status
 
 MakeCourier = Callable[..., Courier]
@@ -42,6 +43,11 @@ class Announcer:
     def counts(self) -> Mapping[str, int]:
         """How many notifications were delivered, failed and dropped; empty: none are configured."""
         return dict(self._counts) if self._courier else {}
+
+    @property
+    def status(self) -> NotificationStatus | None:
+        """What waits, and which targets take nothing; None: no notifications are configured."""
+        return self._courier.status if self._courier else None
 
     def follow(self, settings: Settings) -> None:
         """Follow changed settings, and read the file of targets again. Returns at once."""

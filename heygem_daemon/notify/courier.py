@@ -10,9 +10,7 @@ from threading import Event, Lock, Thread
 from typing import Literal
 
 from heygem_daemon.events.notify import (
-    NotificationFailed,
     NotificationsDropped,
-    NotificationSent,
     NotificationsUnusable,
 )
 from heygem_daemon.notify.link import Link, open_link
@@ -22,9 +20,12 @@ from heygem_daemon.notify.occasion import (
     DeliveryOrder,
     Errand,
     Occasion,
+    Postponed,
     most_dispensable,
 )
+from heygem_daemon.notify.silence import Silence
 from heygem_daemon.notify.undelivered import Undelivered
+from heygem_daemon.report.notification_status import NotificationStatus
 from heygem_daemon.system.untrusted import MESSAGE_LIMITS, UnreadableText, parse_model
 
 COMMAND = (sys.executable, "-m", "heygem_daemon.notify.deliverer")
@@ -77,6 +78,7 @@ class Courier:
         self._waiting: SimpleQueue[Link | Literal["news"] | None] = SimpleQueue()
         """Wakes the thread: something was posted, the process of a link has ended, or, with None,
         the courier is to end."""
+        self._silence = Silence()
         self._is_closing = Event()
         self._has_dropped = False
         self._told = ""
@@ -88,6 +90,12 @@ class Courier:
         self._listener: Thread | None = None
         self._thread = Thread(target=self._run, name="courier", daemon=True)
         self._thread.start()
+
+    @property
+    def status(self) -> NotificationStatus:
+        """What waits, and which targets take nothing."""
+        waiting = len(self._posted) + len(self._undelivered)
+        return NotificationStatus(waiting=waiting, silent=self._silence.targets)
 
     def post(self, occasion: Occasion) -> None:
         """Have an occasion delivered. Returns at once."""
@@ -195,8 +203,11 @@ class Courier:
                 if isinstance(answer, Delivery):
                     self._pause = RESTART_SECONDS
                     self._undelivered.settle(answer)
-                    log_delivery(answer)
+                    self._silence.ended(answer)
                     self._on_delivery(answer)
+                elif isinstance(answer, Postponed):
+                    self._silence.postponed(answer)
+                    continue
                 else:
                     self._undelivered.take(answer)
                 self._undelivered.save()
@@ -221,12 +232,3 @@ class Courier:
         if problem != self._told:
             NotificationsUnusable(problem).log()
         self._told = problem
-
-
-def log_delivery(delivery: Delivery) -> None:
-    """Log what became of an occasion at a target."""
-    if delivery.outcome == "delivered":
-        NotificationSent(delivery.kind, delivery.target, delivery.tries).log()
-    else:
-        reason = delivery.reason or delivery.outcome
-        NotificationFailed(delivery.kind, delivery.target, delivery.tries, reason).log()

@@ -20,6 +20,7 @@ from heygem_daemon.notify.occasion import (
     DeliveryOrder,
     Errand,
     Occasion,
+    Postponed,
     Taken,
 )
 from heygem_daemon.notify.retries import DeliveryThread, Recipient
@@ -65,12 +66,14 @@ def deliver(
     """Do the errands that come in, until there are no more."""
     lock = threading.Lock()
 
-    def report(answer: Taken | Delivery) -> None:
+    def report(answer: Taken | Delivery | Postponed) -> None:
         with lock:
             outgoing.write(answer.to_line())
             outgoing.flush()
 
-    threads = [DeliveryThread(each, report) for each in recipients(targets, language)]
+    threads = [
+        DeliveryThread(each, report, on_postponed=report) for each in recipients(targets, language)
+    ]
     while line := incoming.readline(MESSAGE_LIMITS.max_bytes):
         try:
             errand = parse_model(Errand, line, MESSAGE_LIMITS)

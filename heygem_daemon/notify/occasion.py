@@ -126,5 +126,22 @@ class Delivery(NotifyModel):
     """Why it failed, without anything secret."""
 
 
-class DelivererAnswer(RootModel[Taken | Delivery]):
+class Postponed(NotifyModel):
+    """Says that a try failed and when the next one is. ``Delivery`` says how the last one ended."""
+
+    target: str
+    """The target's name."""
+
+    kind: MessageKind
+    tries: int
+    """How many have failed."""
+
+    seconds: float
+    """How long until the next one."""
+
+    reason: str
+    """Why it failed, without anything secret."""
+
+
+class DelivererAnswer(RootModel[Taken | Delivery | Postponed]):
     """What the process that delivers says."""

@@ -10,6 +10,7 @@ from heygem_daemon.notify.occasion import (
     Errand,
     Occasion,
     OccasionKind,
+    Postponed,
     most_dispensable,
 )
 from heygem_daemon.notify.senders import NotDelivered
@@ -45,6 +46,10 @@ class Recipient:
         return is_meant and errand.occasion.kind in self.events
 
 
+def _tell_nobody(_postponed: Postponed) -> None:
+    pass
+
+
 class DeliveryThread:
     """Delivers the occasions of one recipient. A slow target delays no other one."""
 
@@ -53,11 +58,14 @@ class DeliveryThread:
         recipient: Recipient,
         on_end: Callable[[Delivery], None],
         pause: Callable[[int], float] = pause_seconds,
+        on_postponed: Callable[[Postponed], None] = _tell_nobody,
     ) -> None:
         """``on_end`` is called in this thread with what became of each occasion, but not of what
-        would be tried again when ``finish`` is called."""
+        would be tried again when ``finish`` is called. ``on_postponed``: the same, with each try
+        after which another one comes."""
         self.recipient = recipient
         self._on_end = on_end
+        self._on_postponed = on_postponed
         self._pause = pause
         self._waiting: deque[Occasion] = deque()
         self._changed = Condition()
@@ -100,7 +108,7 @@ class DeliveryThread:
                 if error.is_final or tries == MAX_TRIES:
                     self._report(occasion, "failed", tries, str(error))
                     return
-                if self._is_stopped_within(self._pause(tries)):
+                if self._is_stopped_within(self._postpone(occasion, tries, str(error))):
                     return
             except Exception as error:  # noqa: BLE001 - concerns this occasion alone
                 self._report(occasion, "failed", tries, f"a bug ({type(error).__name__})")
@@ -108,6 +116,21 @@ class DeliveryThread:
             else:
                 self._report(occasion, "delivered", tries)
                 return
+
+    def _postpone(self, occasion: Occasion, tries: int, reason: str) -> float:
+        """Say that another try comes, unless the end does; return in how many seconds."""
+        seconds = self._pause(tries)
+        if not self._is_closing:
+            self._on_postponed(
+                Postponed(
+                    target=self.recipient.name,
+                    kind=occasion.kind,
+                    tries=tries,
+                    seconds=seconds,
+                    reason=reason,
+                )
+            )
+        return seconds
 
     def _is_stopped_within(self, seconds: float) -> bool:
         with self._changed:

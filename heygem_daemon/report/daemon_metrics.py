@@ -19,6 +19,14 @@ def _states(status: Status) -> dict[str, float]:
     return {state: state == status.state for state in get_args(DaemonState)}
 
 
+def _waiting_notifications(status: Status) -> Samples:
+    return [] if status.notifications is None else [((), status.notifications.waiting)]
+
+
+def _silent_targets(status: Status) -> Samples:
+    return [] if status.notifications is None else [((), len(status.notifications.silent))]
+
+
 DAEMON_METRICS: tuple[Metric, ...] = (
     gauge("build_info", "Always 1; the version in its labels.", _build, ("version", "python")),
     gauge("info", "Always 1; two settings in its labels.", _settings, ("engine", "device")),
@@ -61,6 +69,16 @@ DAEMON_METRICS: tuple[Metric, ...] = (
         "Notifications, by what became of them: delivered, failed, dropped.",
         by_key(lambda s: s.counts.notifications),
         ("outcome",),
+    ),
+    gauge(
+        "notifications_waiting",
+        "Notifications that no target, or not every one, has taken yet.",
+        _waiting_notifications,
+    ),
+    gauge(
+        "notification_targets_silent",
+        "Targets of notifications that took nothing since a failed try.",
+        _silent_targets,
     ),
     counter(
         "worker_starts_total", "Worker processes started.", one(lambda s: s.counts.worker_starts)

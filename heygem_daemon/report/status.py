@@ -5,6 +5,7 @@ from typing import Literal
 from heygem_daemon.report.backlog import Backlog, JobState, WaitFor, describe_running, summarise
 from heygem_daemon.report.counts import Counts
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
+from heygem_daemon.report.notification_status import NotificationStatus
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status_model import StatusModel
 from heygem_daemon.report.unlisted import Unlisted
@@ -315,6 +316,9 @@ class Status(StatusModel):
     warnings: tuple[GpuWarning, ...] = ()
 
     unwritten: tuple[UnwrittenFile, ...] = ()
+    notifications: NotificationStatus | None = None
+    """None: none are configured."""
+
     counts: Counts = Counts()
     disk: DiskStatus = DiskStatus()
 

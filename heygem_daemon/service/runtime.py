@@ -19,6 +19,7 @@ from heygem_daemon.events.daemon import StepHeld, StepResumed
 from heygem_daemon.gpu.placement_request import NodeCpu
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.report.finished import FinishedJob
+from heygem_daemon.report.notification_status import NotificationStatus
 from heygem_daemon.report.status import Status
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
@@ -73,6 +74,10 @@ def _always_complete(_path: Path) -> bool | None:
 
 def _no_doubts(_settings: Settings) -> Iterable[str]:
     return ()
+
+
+def _no_notifications() -> None:
+    return None
 
 
 def _ignore_settings(_settings: Settings) -> None:
@@ -147,6 +152,9 @@ class Dependencies:
 
     notification_counts: Callable[[], Mapping[str, int]] = dict
     """Returns how many notifications were delivered, failed and dropped; empty: there are none."""
+
+    notification_status: Callable[[], NotificationStatus | None] = _no_notifications
+    """Returns which notifications wait; None: none are configured."""
 
     find_doubts: Callable[[Settings], Iterable[str]] = _no_doubts
     """Returns a sentence for each setting that makes no sense. Called at the start too."""

@@ -86,6 +86,7 @@ class StatusWriter:
         self._faults = dependencies.faults
         self._notifier = dependencies.notifier
         self._notification_counts = dependencies.notification_counts
+        self._notification_status = dependencies.notification_status
         self._publish_status = dependencies.publish_status
         self._batches = batches
         self._last_status: Status | None = None
@@ -215,6 +216,7 @@ class StatusWriter:
             finished=finished,
             finished_batches=ended_batches,
             warnings=warnings,
+            notifications=self._notification_status(),
             counts=build_counts(snapshot, self._notification_counts()),
             disk=read_disk(self._spool.root),
         )

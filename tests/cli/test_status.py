@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from heygem_daemon.cli import status as status_module
 from heygem_daemon.cli.liveness import require_answer
 from heygem_daemon.cli.output import speaking
 from heygem_daemon.cli.status_tables import (
@@ -21,6 +22,7 @@ from heygem_daemon.cli.status_tables import (
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.renderer import PageRenderer
+from heygem_daemon.report.notification_status import NotificationStatus, SilentTarget
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import write_status
@@ -72,6 +74,20 @@ def _fill(program: "Program", spool: Spool) -> str:
         (spool.inbox / "show" / name).write_bytes(b"x")
     (spool.inbox / "old.cancel").mkdir()  # no batch
     return job.id
+
+
+def test_targets_that_take_no_notifications_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    silent = (SilentTarget(name="hook", reason="the answer is HTTP status 503"),)
+    status_module._print_notifications(
+        _status(0, notifications=NotificationStatus(waiting=3, silent=silent))
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "hook does not take notifications: the answer is HTTP status 503.",
+        "Notifications that wait: 3.",
+    ]
+    status_module._print_notifications(_status(0, notifications=NotificationStatus(waiting=1)))
+    status_module._print_notifications(_status(0))
+    assert capsys.readouterr().out == ""
 
 
 def test_a_stopped_daemons_jobs_are_read_from_the_spool_in_their_order(

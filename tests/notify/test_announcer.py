@@ -8,6 +8,7 @@ import pytest
 from heygem_daemon.notify import announcer as module
 from heygem_daemon.notify.announcer import Announcer
 from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion
+from heygem_daemon.report.notification_status import NotificationStatus, SilentTarget
 from tests.fakes.executor import defer, refuse
 from tests.fakes.service import ServiceHarness
 from tests.service.conftest import harness  # noqa: F401 - the fixture
@@ -23,6 +24,7 @@ class FakeCourier:
         self.order, self.options = order, options
         self.posted: list[Occasion] = []
         self.is_retired = self.is_closed = False
+        self.status = NotificationStatus(waiting=2, silent=(SilentTarget(name="t", reason="x"),))
         FakeCourier.made.append(self)
 
     def post(self, occasion: Occasion) -> None:
@@ -87,6 +89,8 @@ def test_a_published_job_is_told_and_its_command_run(
     assert (command, path, job_id) == (("true", "{result}"), result, told.job_id)
     assert limits.seconds == 5  # type: ignore[attr-defined]
     assert metrics(harness)['heygem_notifications_total{outcome="delivered"}'] == 1
+    assert metrics(harness)["heygem_notifications_waiting"] == 2
+    assert metrics(harness)["heygem_notification_targets_silent"] == 1
 
 
 def test_members_of_a_batch_are_told_with_their_place(

@@ -87,6 +87,25 @@ def test_a_failure_is_tried_again(targets_file: WriteTargets) -> None:
         assert int(second["X-Heygem-Timestamp"]) > int(first["X-Heygem-Timestamp"])
 
 
+def test_the_first_failed_try_of_a_target_is_logged_and_its_return(
+    targets_file: WriteTargets, log: list[str]
+) -> None:
+    with http_server(503) as server, courier(targets_file(hook(server))) as (made, ended):
+        made.post(occasion(id="1"))
+        made.post(occasion(id="2"))
+        wait_until(lambda: len(server.requests) >= 2 and made.status.silent)
+        assert made.status.waiting == 2
+        assert [each.name for each in made.status.silent] == ["hook"]
+        server.statuses[:] = [200]
+        wait_until(lambda: len(ended) == 2 and not made.status.waiting)
+        assert made.status.silent == ()
+    said = [line for line in log if "does not take notifications" in line]
+    assert len(said) == 1
+    assert "WARNING" in said[0]
+    assert "HTTP status 503; failed is tried again in 5 s" in said[0]
+    assert sum("hook takes notifications again" in line for line in log) == 1
+
+
 def test_a_process_that_is_killed_is_started_again(
     targets_file: WriteTargets, monkeypatch: pytest.MonkeyPatch
 ) -> None:

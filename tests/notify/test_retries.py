@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from heygem_daemon.notify.occasion import Delivery, Errand, Occasion
+from heygem_daemon.notify.occasion import Delivery, Errand, Occasion, Postponed
 from heygem_daemon.notify.retries import (
     MAX_TRIES,
     MAX_WAITING,
@@ -61,6 +61,20 @@ def test_a_busy_target_is_tried_again_and_order_is_kept() -> None:
         wait_until(lambda: len(ended) == 2)
     assert target.taken == ["1", "2"]
     assert [(each.outcome, each.tries) for each in ended] == [("delivered", 4), ("delivered", 1)]
+
+
+def test_each_failed_try_says_when_the_next_one_comes() -> None:
+    said: list[Postponed] = []
+    ended: list[Delivery] = []
+    recipient = Recipient("t", ("failed",), Target(refusals=2))
+    made = DeliveryThread(recipient, ended.append, lambda tries: tries / 100, said.append)
+    made.add(occasion())
+    wait_until(lambda: ended)
+    made.finish(5)
+    assert [(each.tries, each.seconds, each.reason) for each in said] == [
+        (1, 0.01, "busy"),
+        (2, 0.02, "busy"),
+    ]
 
 
 def test_what_a_target_refuses_for_good_or_for_hours_is_given_up() -> None:
