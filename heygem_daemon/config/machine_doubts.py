@@ -1,6 +1,9 @@
-"""Finds settings that do not fit this machine: a missing program, a disk that is too small."""
+"""Finds settings that do not fit this machine: a missing program, a file that the daemon's user
+cannot read, a disk that is too small."""
 
 import os
+import pwd
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,12 +11,49 @@ from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.system.disk_space import read_disk_space
+from heygem_daemon.system.other_user import find_daemons_user, may
+from heygem_daemon.system.sandbox import find_fault_inside
 from heygem_daemon.system.units import GIB
 
 
 def find_machine_doubts(settings: Settings) -> list[str]:
     """Return a sentence for each value that does not fit, with its key at the start."""
-    return [*_program(settings), *_free_space(settings)]
+    user = find_daemons_user(settings.spool)
+    return [
+        *_program(settings),
+        *_command_folders(settings, user),
+        *_targets(settings, user),
+        *_free_space(settings),
+    ]
+
+
+def _command_folders(settings: Settings, user: pwd.struct_passwd | None) -> Iterator[str]:
+    """Yield in which folders the command cannot write. ``user``: whose it is; None: this one."""
+    name = user.pw_name if user is not None else pwd.getpwuid(os.geteuid()).pw_name
+    for folder in settings.on_published_folders if settings.on_published else ():
+        if find_fault_inside(folder) is not None:
+            continue  # The unit hides it or lets nobody write there, which is told as such.
+        place = shlex.quote(str(folder))
+        if not folder.is_dir():
+            remedy = f"run as root: mkdir -p {place} && chown {name} {place}"
+            yield f"on_published_folders: {folder} is no folder; {remedy}"
+        elif not (may(user, "w", folder) if user is not None else os.access(folder, os.W_OK)):
+            yield (
+                f"on_published_folders: {name}, the daemon's user, cannot write in {folder}; run as"
+                f" root: chown {name} {place}"
+            )
+
+
+def _targets(settings: Settings, user: pwd.struct_passwd | None) -> Iterator[str]:
+    """Yield that the daemon's user cannot read what root can."""
+    file = settings.notifications
+    if file is None or user is None or not file.is_file() or may(user, "r", file):
+        return
+    owner = user.pw_name
+    remedy = f"run as root: chown {owner} {shlex.quote(str(file))}"
+    if file.stat().st_uid == user.pw_uid:
+        remedy = f"let {owner} enter the folders above it"
+    yield f"notifications: {owner}, the daemon's user, cannot read {file}; {remedy}"
 
 
 def _program(settings: Settings) -> Iterator[str]:

@@ -73,7 +73,7 @@ NAMES = frozenset(
     non-free nvidia-driver Input
     chmod go-w chown umount mount modprobe rmmod sysctl timedatectl set-ntp true false git checkout
     weights add status doctor id top failed own left right largest render video utility landlock
-    http https seccomp apprise nvidia-ml-py resources limits stubs NFS nolock flock
+    http https seccomp apprise nvidia-ml-py resources limits stubs NFS nolock flock mkdir
     """.split()  # noqa: SIM905 - a list of them would fill a page
 ) | {*Settings.model_fields, *JobOptions.model_fields}
 """Names of products, formats and programs; keys and values; units."""
