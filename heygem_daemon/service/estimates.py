@@ -3,6 +3,7 @@ I/O.
 """
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -62,7 +63,7 @@ class Places:
         heapq.heapify(self._free)
         self._pace = pace
         self._later: dict[float, list[float]] = {}
-        """The same from a time on at which active hours begin: all places are free by then."""
+        """The same from a time on at which active hours begin."""
 
     def take(self, hours: ActiveHours) -> float | None:
         """Return when the next job starts, which may start in these hours. It takes a place. None:
@@ -71,7 +72,7 @@ class Places:
         for _ in range(MAX_OPENINGS):
             if (opens := hours.closed_until(free[0])) is None:
                 return heapq.heapreplace(free, free[0] + self._pace.cycle)
-            free = self._later.setdefault(opens, [opens] * len(self._free))
+            free = self._later.setdefault(opens, [max(opens, each) for each in self._free])
         return None
 
 
@@ -151,16 +152,17 @@ class Estimates:
         if pace is None:
             return
         left = [seconds for each in running if (seconds := pace.left(each, now)) is not None]
-        if not left:
+        if not left or _has_held_back(snapshot, now):
             return
-        places = Places([wall + seconds for seconds in left], pace)
-        for item in first:
+        places, waiting = Places([wall + seconds for seconds in left], pace), list(first)
+        opening = _next_opening(waiting, snapshot, wall)
+        for item in waiting:
             if isinstance(item, Candidate) and isinstance(item.source, Path):
                 return  # a batch: nobody knows yet how many members it has
-            if _lacks_something(item):
-                continue
             starts = places.take(snapshot.hours_of(item.folder))
-            if starts is not None:
+            rests = snapshot.rest_in(item.folder) is not None
+            # From then on those that rest now take turns with the others.
+            if starts is not None and (rests or starts < opening):
                 yield _key(item), Estimate(starts - wall, starts - wall + pace.duration).text
 
     def _told(self, entry: T, key: str) -> T:
@@ -203,6 +205,20 @@ def _may_start(item: WaitingJob, snapshot: DispatchSnapshot) -> bool:
 def _lacks_something(item: WaitingJob) -> bool:
     """Return whether a job waits for more than its turn and its active hours."""
     return isinstance(item, QueuedJob) and item.waits_for not in (None, "hours")
+
+
+def _has_held_back(snapshot: DispatchSnapshot, now: float) -> bool:
+    """Return whether a claimed job waits for more than its turn at monotonic time ``now``. When it
+    goes on nobody knows, and then it goes before others."""
+    return any(_lacks_something(each) or each.ready_at > now for each in snapshot.queued)
+
+
+def _next_opening(waiting: Iterable[WaitingJob], snapshot: DispatchSnapshot, wall: float) -> float:
+    """Return from when on the first of the jobs may start that rest at UNIX time ``wall``;
+    infinite: none does."""
+    resting = (each for each in waiting if snapshot.rest_in(each.folder) is not None)
+    opens = (snapshot.hours_of(each.folder).closed_until(wall) for each in resting)
+    return min((each for each in opens if each is not None), default=math.inf)
 
 
 def _key(item: WaitingJob) -> str:

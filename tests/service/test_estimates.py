@@ -4,8 +4,10 @@ import pytest
 
 from heygem_daemon.config.hours import ActiveHours, parse_hours
 from heygem_daemon.language.translator import translator
+from heygem_daemon.protocol import Deferred
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
 from heygem_daemon.service.estimates import Estimate, Estimates, Places
+from heygem_daemon.service.loop import Service
 from heygem_daemon.service.pace import Pace
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
@@ -23,6 +25,52 @@ def test_a_job_starts_within_its_active_hours() -> None:
     places = Places([60.0, 120.0], Pace(duration=600.0, cycle=600.0, samples=()))
     starts = [places.take(hours) for hours in (night, night, ActiveHours(), night, night, night)]
     assert starts == [3600, 3600, 60, 4200, 4200, 3600 + 86_400]
+
+
+def test_hours_begin_with_the_places_that_are_free_by_then() -> None:
+    """What is drawn when the hours begin goes on."""
+    night = parse_hours(["01:00-23:00"], "UTC")
+    places = Places([60.0, 7200.0], Pace(duration=600.0, cycle=600.0, samples=()))
+    places.take(night)
+    (last,) = [places.take(night) for _ in range(6)][-1:]
+    assert last == 3600 + 6 * 600
+
+
+def finish_running(harness: ServiceHarness, service: Service) -> None:
+    """Let the job that runs take ten seconds, and end."""
+    harness.run_rounds(service, 10)
+    job_id = next(iter(harness.executor.busy.values()))
+    render = next(each for each in harness.executor.submitted if each.job_id == job_id)
+    for message in rendered(render):
+        harness.executor.emit_for_job(job_id, message)
+    harness.run_rounds(service, 3)
+
+
+def told(harness: ServiceHarness) -> dict[str, str]:
+    """Return the estimates in the status, by name."""
+    status = harness.status()
+    waiting: list[JobStatus | InboxStatus] = [*status.jobs, *status.inbox]
+    return {each.name: each.estimate for each in waiting if each.estimate}
+
+
+def test_none_is_given_while_a_claimed_job_is_held_back(harness: ServiceHarness) -> None:
+    """Nobody knows when it goes on, and then it goes first."""
+    service = harness.service()
+    harness.executor.answer = keep_running
+    for number in range(8):
+        harness.drop(f"{number}.wav", f"{number}.mp4")
+        harness.clock.now += 0.01
+    harness.run_rounds(service, 8)
+    for _ in range(3):
+        finish_running(harness, service)
+    assert told(harness)
+    job_id = next(iter(harness.executor.busy.values()))
+    deferred = Deferred(job_id=job_id, reason="too little memory", of_memory=True)
+    harness.executor.emit_for_job(job_id, deferred)
+    harness.run_rounds(service, 3)
+    (held,) = [each for each in harness.status().jobs if each.state == "deferred"]
+    assert held.retry_at is not None
+    assert told(harness) == {}
 
 
 def test_what_a_batch_waits_for_are_its_active_hours() -> None:
