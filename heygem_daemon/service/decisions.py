@@ -7,7 +7,7 @@ from heygem_daemon.service.targets import Target
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.requests import Request
 
-NOT_EMPTY = "it is no request, since it is not empty; make a new empty file of that name"
+NOT_EMPTY = "it is no request, since it is not empty; make the file empty"
 """What is said of a file with content whose name is that of a request."""
 
 MOVED = "it is no request, since it is a file of a job that has ended; make a new file of that name"
@@ -105,7 +105,7 @@ def _wait_to_hurry(
     if found:
         return Decision(waits_for=f"{name} goes first as soon as its files are complete")
     if seconds < GRACE_SECONDS:
-        return Decision(waits_for=f"{name} is not there yet")
+        return Decision(waits_for=f"there is no job {name} yet; if it comes now, it goes first")
     return Decision(answer=nothing_to(request, has_foreign=has_foreign))
 
 
@@ -129,9 +129,23 @@ def nothing_to(request: Request, *, has_foreign: bool = False) -> Answer:
         }[request.verb]
     else:
         text = {
-            "cancel": f"no job {name} of the same owner waits or is rendered",
-            "hurry": f"no job {name} of the same owner waits",
-            "retry": f"no job {name} of the same owner has ended",
-            "remove": f"no job {name} of the same owner has ended",
+            "cancel": f"no job {name} of yours waits or is rendered",
+            "hurry": f"no job {name} of yours waits",
+            "retry": f"no job {name} of yours has ended",
+            "remove": f"no job {name} of yours has ended",
         }[request.verb]
+    return Answer(text, is_refusal=True)
+
+
+def already_ended(request: Request, *, has_failed: bool) -> Answer:
+    """Return the answer to a request to cancel or hurry what has ended."""
+    name = printable(request.name.strip())
+    if request.folder is None:
+        text = f"{name} has failed already: its files are in failed; remove deletes them"
+        if not has_failed:
+            text = f"{name} is finished: its result is in outbox; remove deletes it"
+    elif has_failed:
+        text = f"{name} has failed already: its files are in failed; {name}.remove deletes them"
+    else:
+        text = f"{name} is finished: its result is in outbox; {name}.remove deletes it"
     return Answer(text, is_refusal=True)

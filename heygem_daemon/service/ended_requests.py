@@ -87,6 +87,11 @@ class EndedRequests:
         that was, nobody knows. Raises OSError."""
         return self._index.has_file(paths.lstat(file))
 
+    def find(self, request: Request) -> list[EndedItem]:
+        """Return what has ended that a request means and may act on, as far as it is read, the
+        oldest first."""
+        return self._index.find(request, self._trusted)
+
     def forget_all_but(self, keys: Collection[object]) -> None:
         """Forget what was begun for requests whose keys are not these: they are gone."""
         for key in self._begun.keys() - keys:

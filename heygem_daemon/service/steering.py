@@ -7,6 +7,7 @@ crash. Then it is deleted, and the status says what became of it.
 import contextlib
 import math
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from heygem_daemon.service.decisions import (
     DISK_AWAITED,
     NOT_EMPTY,
     Answer,
+    already_ended,
     decide_cancel,
     decide_hurry,
 )
@@ -43,7 +45,7 @@ from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.request_files import clear_request
-from heygem_daemon.spool.requests import full_name, in_turns
+from heygem_daemon.spool.requests import Request, full_name, in_turns
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
 from heygem_daemon.system.os_errors import describe_cause
@@ -100,9 +102,11 @@ class Steering:
         asked = _in_order(list(self._requests), self._first)
         self._first = None
         self._ended.forget_all_but({each.found.key for each in asked})
-        if any(each.found.request.verb in ("retry", "remove") for each in asked):
+        if asked:
             self._ended.update(self._clock)
         targets = self._find_targets(asked) if asked else TargetIndex()
+        for each in asked:
+            self._read_plainly(each, targets)
         hurries = self._new_hurries(now)
         retries = [each for each in asked if each.found.request.verb == "retry"]
         faults: list[Exception] = []
@@ -168,7 +172,8 @@ class Steering:
         return Hurries(self._dispatcher.steered, self._batches, log, budget, now)
 
     def _find_targets(self, asked: Sequence[OpenRequest]) -> TargetIndex:
-        wanted = {key for each in asked for key in each.found.request.keys}
+        requests = [each.found.request for each in asked]
+        wanted = {key for each in requests for key in each.keys | each.plain.keys}
         return find_targets(
             self._find_arriving(wanted),
             self._claims.view.ready,
@@ -176,6 +181,17 @@ class Steering:
             self._dispatcher.snapshot(),
             self._batches.dropped_names,
         )
+
+    def _read_plainly(self, asked: OpenRequest, targets: TargetIndex) -> None:
+        """Take full-width letters in a request's name for plain ones, where only then it means
+        something."""
+        request, plain = asked.found.request, asked.found.request.plain
+        is_other = plain.keys != request.keys
+        if is_other and self._means(plain, targets) and not self._means(request, targets):
+            asked.found = replace(asked.found, request=plain)
+
+    def _means(self, request: Request, targets: TargetIndex) -> bool:
+        return bool(targets.of(request, self._trusted) or self._ended.find(request))
 
     def _find_arriving(self, wanted: Collection[str]) -> Iterator[Arriving]:
         """Yield the files and folders in all inboxes that have one of the ``wanted`` names."""
@@ -236,6 +252,8 @@ class Steering:
             name = printable(request.name.strip())
             asked.waits_for = f"{name} is tried again first"
             return None
+        if not found and not has_acted and (ended := self._ended.find(request)):
+            return already_ended(request, has_failed=ended[-1].kind == "failed")
         hurries.files |= {each.path for each in found if each.path is not None}
         if request.verb == "cancel":
             decision = decide_cancel(request, found, has_acted=has_acted, has_foreign=has_foreign)
@@ -268,10 +286,11 @@ class Steering:
             return None
         name = printable(request.name.strip())
         # The options in a retry may still be on their way.
-        if request.verb == "retry" and not asked.found.is_command and seconds < quiet:
+        retries_any = request.verb == "retry" and bool(self._ended.find(request))
+        if retries_any and not asked.found.is_command and seconds < quiet:
             asked.waits_for = f"{name} is tried again in a moment"
             return None
-        options = self._options.find(asked, found) if request.verb == "retry" else None
+        options = self._options.find(asked, found) if retries_any else None
         if isinstance(options, str):
             asked.waits_for = options or f"{name} is tried again in a moment"
             return None

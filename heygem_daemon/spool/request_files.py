@@ -1,7 +1,7 @@
 """Finds the files of requests, and clears them away.
 
-Anybody who may write to the inbox may have made such a file: it is looked at without being opened,
-and deleted only while it is the one that was looked at.
+Anybody who may write to the inbox may have made such a file. A short one is read to see whether it
+is blank, others are not opened; it is deleted only while it is the one that was looked at.
 """
 
 import os
@@ -14,7 +14,12 @@ from heygem_daemon.spool.deciders import dropped_by
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.request_names import parse_request_name
-from heygem_daemon.spool.requests import MAX_REQUEST_BYTES, Request
+from heygem_daemon.spool.requests import (
+    MAX_BLANK_BYTES,
+    MAX_REQUEST_BYTES,
+    Request,
+    is_blank,
+)
 from heygem_daemon.system import paths
 
 
@@ -83,6 +88,17 @@ def _requests_in(inbox: Path, names: Iterable[str], folder: str) -> Iterator[Req
             asked_ns=status.st_ctime_ns,
             folder=folder,
             size=status.st_size,
+            is_blank=_is_blank(path, status),
         )
         options = path if status.st_size and verb == "retry" else None
         yield RequestFile(request, path, status.st_ino, options)
+
+
+def _is_blank(path: Path, status: os.stat_result) -> bool:
+    """Return whether a file with the lstat ``status`` holds nothing but blanks."""
+    if not 0 < status.st_size <= MAX_BLANK_BYTES:
+        return False
+    try:
+        return is_blank(paths.read(path, MAX_BLANK_BYTES + 1))
+    except OSError:  # It is gone, or nobody but its owner may read it.
+        return False

@@ -4,9 +4,10 @@
 it may be that of a sidecar. What the commands of the server ask is the same, from a trusted user.
 """
 
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import TypeVar
 
@@ -18,8 +19,11 @@ from heygem_daemon.spool.request_names import Verb
 MAX_REQUEST_BYTES = 4096
 """A longer file is no request: it is left alone. The same as for a sidecar."""
 
-MAX_EMPTY_BYTES = 3
-"""Up to so many bytes a file counts as empty: a line feed, or what editors write at the start."""
+MAX_BLANK_BYTES = 16
+"""Up to so many bytes of blanks, line ends and what editors write at the start are no content."""
+
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+"""What editors write at the start of a text file: the byte order marks of UTF-8 and UTF-16."""
 
 T = TypeVar("T")
 
@@ -49,12 +53,15 @@ class Request:
     size: int = 0
     """Bytes of options that come with it; 0: none."""
 
+    is_blank: bool = False
+    """Whether these bytes are blanks alone."""
+
     @property
     def has_content(self) -> bool:
         """Whether it holds what no request of its kind does. Then it is none: a request to cancel
         is made empty, but anybody may move a user's sidecar to that name, as that user's file."""
         is_file_of_user = self.folder is not None and self.verb != "retry"
-        return is_file_of_user and self.size > MAX_EMPTY_BYTES
+        return is_file_of_user and self.size > 0 and not self.is_blank
 
     @property
     def line(self) -> Hashable:
@@ -76,6 +83,12 @@ class Request:
         names |= {pair_key(each) for each in written if media_kind(each) or is_sidecar(each)}
         return frozenset(full_name(fold(self.folder or ""), name) for name in names)
 
+    @property
+    def plain(self) -> "Request":
+        """The same with plain letters and digits in place of full-width ones: of ``ｐ2`` that is
+        ``p2``."""
+        return replace(self, name=unicodedata.normalize("NFKC", self.name))
+
     def is_about(self, folder: str) -> bool:
         """Return whether it may act on jobs of the hot folder ``folder``; empty: the plain
         inbox."""
@@ -84,6 +97,15 @@ class Request:
     def may_act_on(self, owner: int | None, trusted: Collection[int]) -> bool:
         """Return whether it counts for a job that ``owner`` dropped; None: not known who."""
         return may_decide(self.owner, owner, trusted)
+
+
+def is_blank(start: bytes) -> bool:
+    """Return whether a file that begins with ``start`` holds blanks and line ends alone, also as
+    UTF-16. ``start``: one byte more than counts, so that a longer file is none."""
+    if len(start) > MAX_BLANK_BYTES:
+        return False
+    mark = next((each for each in _MARKS if start.startswith(each)), b"")
+    return not start.removeprefix(mark).replace(b"\0", b"").strip()
 
 
 def full_name(folder: str, name: str) -> str:

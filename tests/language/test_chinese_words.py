@@ -174,7 +174,7 @@ def _values(tree: ast.Module) -> Iterator[ast.expr]:
             "talk.toml, line 1: loudness = 5: must be 'off', -23 or -16.",
             "talk.toml 第 1 行：loudness = 5：必须是 'off'、-23 或 -16。",
         ),
-        ("no job talk of the same owner waits", "同一所有者没有等待中的任务 talk"),
+        ("no job talk of yours waits", "您没有等待中的任务 talk"),
     ],
 )
 def test_lists_and_values_are_as_chinese_writes_them(english: str, chinese: str) -> None:
@@ -271,9 +271,7 @@ def _everything(state: str) -> Status:
             "inbox": (InboxStatus(name="丁.rm", reason=REAL_MEDIA, waits_for="attention"),),
             "finished": (member("1"), failed("戊", "There is no face.")),
             "finished_batches": (BATCH,),
-            "requests": (
-                RequestStatus(name="己", text="no job 己 of the same owner waits", at=NOW),
-            ),
+            "requests": (RequestStatus(name="己", text="no job 己 of yours waits", at=NOW),),
             "backlog": Backlog(pairs={"turn": 3}, files={"attention": 1, "upload": 2}),
             "disk": DiskStatus(free_bytes=5 * 10**9),
             "devices": tuple(DeviceStatus(name="CPU", label=each) for each in DEVICES),

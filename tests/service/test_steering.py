@@ -215,8 +215,8 @@ def test_a_request_for_nothing_says_so_and_is_cleared_away(harness: ServiceHarne
     ask(harness, "nobody.cancel", "nothing.hurry")
     harness.run_rounds(service, 16.0)
     assert requests(harness) == {
-        "nobody.cancel": "no job nobody of the same owner waits or is rendered",
-        "nothing.hurry": "no job nothing of the same owner waits",
+        "nobody.cancel": "no job nobody of yours waits or is rendered",
+        "nothing.hurry": "no job nothing of yours waits",
     }
     assert inbox(harness) == []
     assert harness.logged("no job nobody") == 1
@@ -294,7 +294,7 @@ class TestOwners:
         told = "was dropped by somebody else, who alone can cancel it"
         assert requests(harness) == {
             **{f"{name}.cancel": f"{name} {told}" for name in "abc"},
-            "nobody.cancel": "no job nobody of the same owner waits or is rendered",
+            "nobody.cancel": "no job nobody of yours waits or is rendered",
         }
         assert translator("zh")(f"a {told}") == "a 由其他人放入，只有放入者才能取消"
         ask(harness, "b.cancel")
@@ -318,7 +318,7 @@ class TestOwners:
         os.chown(request, self.MALLORY, -1)
         harness.run_rounds(service, 4.0)
         (told,) = requests(harness).values()
-        assert told == "no job a of the same owner waits or is rendered"
+        assert told == "no job a of yours waits or is rendered"
 
     def test_a_flood_hides_nobody_elses_request(self, harness: ServiceHarness) -> None:
         harness.drop("z.wav", "z.mp4")
@@ -701,4 +701,37 @@ def test_a_sidecar_that_somebody_moved_to_the_name_of_a_request_is_none(
     harness.run_rounds(service, 20.0)
     assert (harness.failed(), inbox(harness)) == ([], [f"b.{verb}"])
     assert requests(harness)[f"b.{verb}"].startswith("it is no request, since it is not empty")
-    assert requests(harness)["c.cancel"].startswith("no job c of the same owner")
+    assert requests(harness)["c.cancel"].startswith("no job c of yours")
+
+
+@pytest.mark.parametrize(
+    "text", [b"\r\n", b"\xef\xbb\xbf\r\n", b" \n" * 8, "\ufeff\r\n".encode("utf-16-le")]
+)
+def test_a_request_may_hold_blanks(harness: ServiceHarness, text: bytes) -> None:
+    service = start(harness, "a", "b", "c", "d")
+    (harness.spool.inbox / "d.cancel").write_bytes(text)
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["d"]
+
+
+@pytest.mark.parametrize("text", [b"x", b" \n" * 9])
+def test_one_that_holds_more_says_how_to_mend_it(harness: ServiceHarness, text: bytes) -> None:
+    service = start(harness, "a", "b", "c", "d")
+    (harness.spool.inbox / "d.cancel").write_bytes(text)
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == []
+    assert requests(harness)["d.cancel"].endswith("make the file empty")
+
+
+def test_a_full_width_name_cancels_the_plain_one(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b", "c", "p2")
+    ask(harness, "ｐ2.ｃａｎｃｅｌ")
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["p2"]
+
+
+def test_a_job_of_the_full_width_name_itself_is_meant(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b", "p2", "ｐ2")
+    ask(harness, "ｐ2.cancel")
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["ｐ2"]

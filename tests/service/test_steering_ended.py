@@ -259,7 +259,9 @@ def test_a_cancel_before_the_retry_of_its_name_does_not_wait_for_it(
         time.sleep(0.01)
     harness.run_rounds(service, 30.0)
     said = {each.name: each.text for each in harness.status().requests}
-    assert said["bad.cancel"] == "no job bad of the same owner waits or is rendered"
+    assert said["bad.cancel"] == (
+        "bad has failed already: its files are in failed; bad.remove deletes them"
+    )
     assert len(harness.executor.submitted) == count + 1
 
 
@@ -423,7 +425,7 @@ def test_remove_deletes_a_job_with_all_that_belongs_to_it(
         "done/talk/note.txt",
         "outbox/talk.srt",
     ]
-    assert ask(harness, service, "talk.remove") == "no job talk of the same owner has ended"
+    assert ask(harness, service, "talk.remove") == "no job talk of yours has ended"
     assert "other.mp4" in harness.outbox()
 
 
@@ -518,4 +520,26 @@ def test_records_are_read_a_few_at_a_time(
     harness.run_rounds(service, 4.0)
     answers = {each.name: each.text for each in harness.status().requests}
     assert answers["a.remove"].startswith("a is deleted")
-    assert answers["z.remove"] == "no job z of the same owner has ended"
+    assert answers["z.remove"] == "no job z of yours has ended"
+
+
+def test_what_is_finished_cannot_be_cancelled_and_the_answer_says_where_it_is(
+    harness: ServiceHarness, service: Service
+) -> None:
+    render(harness, service, "talk.wav", "talk.mp4")
+    text = "talk is finished: its result is in outbox; talk.remove deletes it"
+    assert ask(harness, service, "talk.cancel") == text
+    assert translator("zh")(text).startswith("talk 已完成")
+    assert ask(harness, service, "talk.hurry") == text
+
+
+def test_a_retry_of_nothing_says_so_at_once(harness: ServiceHarness, service: Service) -> None:
+    (harness.spool.inbox / "nobody.retry").touch()
+    harness.run_rounds(service, 1.0)
+    (told,) = [each.text for each in harness.status().requests]
+    assert told == "no job nobody of yours has ended"
+
+
+def test_a_full_width_name_means_the_plain_one(harness: ServiceHarness, service: Service) -> None:
+    render(harness, service, "bad2.wav", "bad2.mp4")
+    assert ask(harness, service, "ｂａｄ２.ｒｅｔｒｙ") == "bad2 is in the inbox again"
