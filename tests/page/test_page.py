@@ -309,3 +309,13 @@ def test_the_page_begins_in_the_language_of_the_setting(
 def test_a_failed_job_links_its_folder(make_status: MakeStatus) -> None:
     page = PageRenderer().html(make_status(finished=(failed("talk", "No face."),)), KEPT)
     assert '<a href="./failed/talk/">failed/talk</a>' in page
+
+
+def test_the_page_of_a_stopped_daemon_says_what_was_being_made(busy: Status) -> None:
+    page = PageRenderer().html(busy.model_copy(update={"state": "stopped"}), KEPT)
+    assert '<span id="made" hidden>' in page
+    assert '<span id="was-made">' in page
+    assert 'class="moving" hidden>' in page
+    assert 'class="moving">' in PageRenderer().html(busy, KEPT)
+    text = PageRenderer().text(busy.model_copy(update={"state": "stopped"}), KEPT, "en")
+    assert "Was being made" in text

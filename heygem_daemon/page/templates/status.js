@@ -39,6 +39,9 @@
     var is_stopped = root.dataset.state === "stopped" || is_old;
     hide("stopped", !is_stopped);
     hide("state", is_stopped);
+    hide("made", is_stopped);
+    hide("was-made", !is_stopped);
+    each(".moving", function (bar) { bar.hidden = is_stopped; });
   }
   function hide(id, is_hidden) {
     var part = document.getElementById(id);
