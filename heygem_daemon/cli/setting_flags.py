@@ -10,13 +10,15 @@ import typer
 
 from heygem_daemon.cli.ending import errors_told
 from heygem_daemon.cli.output import say, speaking
-from heygem_daemon.config.loading import SettingsSource, WrongSettings, option_of
+from heygem_daemon.config.loading import SettingsSource, UnreadableFile, WrongSettings, option_of
 from heygem_daemon.config.reference import describe, describe_settings
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ConfigurationError
 
 PANEL = "Settings"
 """The help lists the options of settings under headings that begin with this word."""
+
+NAME_THE_SPOOL = "To look at the spool meanwhile, name it with --spool."
 
 
 def with_settings(
@@ -72,17 +74,27 @@ def with_source(
 
 
 def load_right_ones(source: SettingsSource) -> Settings:
-    """Return the settings with the defaults in place of wrong ones, which are told on stderr.
-    Raises ConfigurationError."""
+    """Return the settings with the defaults in place of wrong ones, or of all where the file cannot
+    be read and something else names the spool. stderr gets what is wrong. Raises
+    ConfigurationError."""
     try:
         return source.load()
+    except UnreadableFile as error:
+        if (others := source.load_without_file()) is None:
+            raise ConfigurationError(f"{error}\n{NAME_THE_SPOOL}") from error
+        _warn(error)
+        return others
     except WrongSettings as error:
         is_needed = "spool" in error.keys or not error.keys.isdisjoint(source.options)
         if is_needed or (others := source.load_others(error.keys)) is None:
             raise
-        for doubt in str(error).splitlines():
-            say(f"warning: {doubt}", err=True)
+        _warn(error)
         return others
+
+
+def _warn(error: ConfigurationError) -> None:
+    for doubt in str(error).splitlines():
+        say(f"warning: {doubt}", err=True)
 
 
 def _refuse_idle(keys: Collection[str]) -> None:

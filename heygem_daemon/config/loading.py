@@ -36,6 +36,10 @@ class WrongSettings(ConfigurationError):
         """Which ones, as far as it is known."""
 
 
+class UnreadableFile(ConfigurationError):
+    """The configuration file cannot be read, or is no TOML."""
+
+
 @dataclass(frozen=True, slots=True)
 class SettingsSource:
     """Where the settings come from. A running daemon reads them from there again."""
@@ -66,6 +70,13 @@ class SettingsSource:
         except ConfigurationError:
             return None
 
+    def load_without_file(self) -> Settings | None:
+        """Return the settings of the command line and the variables, where these name the spool;
+        None: they do not. Raises ConfigurationError."""
+        if "spool" not in self.options and variable_of("spool") is None:
+            return None
+        return load_settings(None, self.options, reads_file=False)
+
     def pin(self) -> "SettingsSource":
         """Return the source that stays with the file that is read now, if there is one. Otherwise
         a file that somebody is replacing would mean the defaults for a moment."""
@@ -80,18 +91,20 @@ def load_settings(
     config: Path | None = None,
     overrides: Mapping[str, object] | None = None,
     left_out: frozenset[str] = frozenset(),
+    *,
+    reads_file: bool = True,
 ) -> Settings:
     """Read and check all settings.
 
     ``config`` is the file to read; None: ``HEYGEM_CONFIG``, else the system's file, else the
     checkout's. ``overrides`` are settings from the command line, by key. ``left_out``: keys that
-    count as not written. Raises ConfigurationError with a line for each mistake: the file, variable
-    or option, the key, and what is wrong.
+    count as not written. ``reads_file``: False reads no file. Raises ConfigurationError with a line
+    for each mistake: the file, variable or option, the key, and what is wrong.
     """
     given: Mapping[str, Any] = overrides or {}
     options = {key: value for key, value in given.items() if key not in left_out}
     problems = list(_find_unknown_variables(os.environ))
-    file = find_config_file(config)
+    file = find_config_file(config) if reads_file else None
     content = read_config_file(file) if file is not None else {}
     written = {key: value for key, value in content.items() if key not in left_out}
     wrong = set[str]()
@@ -141,15 +154,15 @@ def read_config_file(file: Path) -> dict[str, Any]:
         found = _LINE.search(str(error))
         right = with_quotes(text.split("\n")[int(found[1]) - 1]) if found else None
         if found and right:
-            raise ConfigurationError(
+            raise UnreadableFile(
                 f"{file}, line {found[1]}: a name needs quotes unless all its characters are"
                 f" letters from a to z, digits, '-' or '_': write {right}"
             ) from error
-        raise ConfigurationError(f"{file}: not valid TOML: {error}") from error
+        raise UnreadableFile(f"{file}: not valid TOML: {error}") from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{file}: not a UTF-8 text file") from error
+        raise UnreadableFile(f"{file}: not a UTF-8 text file") from error
     except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
+        raise UnreadableFile(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def find_config_file(config: Path | None) -> Path | None:
@@ -162,7 +175,7 @@ def find_config_file(config: Path | None) -> Path | None:
     if named is not None:
         if not named.is_file():
             origin = "--config" if config else CONFIG_VARIABLE
-            raise ConfigurationError(f"{origin}: there is no file {named}")
+            raise UnreadableFile(f"{origin}: there is no file {named}")
         return named.absolute()
     candidates = [SYSTEM_CONFIG]
     if (PACKAGE.parent / "pyproject.toml").is_file():

@@ -31,6 +31,7 @@ from heygem_daemon.spool.batch.roster import format_names
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.owner_turns import OwnerTurns
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system.units import MIB
@@ -105,8 +106,8 @@ class BatchTracker:
         self._wake = wake
         self._faults = faults
         self._open: dict[str, _OpenBatch] = {}
-        self._steps_left = 0
-        """How many steps this round may still take to close batches."""
+        self._turns = OwnerTurns()
+        """Of the owners whose batches are being closed."""
         self.finished: LastEnded[FinishedBatch] = LastEnded(
             MAX_FINISHED_BATCHES, MAX_FINISHED_BATCHES
         )
@@ -175,25 +176,34 @@ class BatchTracker:
     def advance(self) -> None:
         """Update the summaries; pack and close the batches that have ended. Raises the first fault
         after all batches were tried."""
-        faults = []
-        self._steps_left = STEPS_A_ROUND
+        faults: list[Exception] = []
         for each in list(self._open.values()):
             if each.rounds_to_skip > 0:
                 each.rounds_to_skip -= 1
-                continue
-            try:
-                if self._spool.batches.is_lost(each.batch) and self._spool.is_mounted():
-                    self._drop(each)
-                else:
-                    self._advance(each)
-            except Exception as error:  # noqa: BLE001 - concerns this item alone
-                each.closing = None
-                if is_environment_fault(error) and not is_users_fault(error, each.batch.folder):
-                    faults.append(error)
-                else:
-                    self._handle_bug(each, error)
+            else:
+                self._try(each, self._advance, faults)
+        for _ in range(STEPS_A_ROUND):
+            closing = (each for each in self._open.values() if each.closing is not None)
+            chosen = self._turns.choose(closing, lambda other: other.batch.journal.owner)
+            if chosen is None:
+                break
+            self._try(chosen, self._close, faults)
         if faults:
             raise faults[0]
+
+    def _try(
+        self, each: _OpenBatch, step: Callable[[_OpenBatch], None], faults: list[Exception]
+    ) -> None:
+        """Take a step for a batch. A fault of the environment is added to ``faults``; whatever else
+        it raises concerns this batch alone."""
+        try:
+            step(each)
+        except Exception as error:  # noqa: BLE001 - concerns this item alone
+            each.closing = None
+            if is_environment_fault(error) and not is_users_fault(error, each.batch.folder):
+                faults.append(error)
+            else:
+                self._handle_bug(each, error)
 
     def stop(self) -> None:
         """Stop the ZIPs that are being written. The next start writes them again."""
@@ -221,17 +231,23 @@ class BatchTracker:
         )
 
     def _advance(self, each: _OpenBatch) -> None:
+        """Update the summary, and pack; say where it is to be closed."""
+        if self._spool.batches.is_lost(each.batch) and self._spool.is_mounted():
+            self._drop(each)
+            return
         if each.newly_ended:
             self._update_summary(each)
         if not each.all_ended:
             return
         if each.closing is None and each.zip_writer is None and each.published:
             self._pack(each)
-        if each.closing is not None or each.zip_writer is None:
-            self._close(each)
-        elif (missing := self._poll_zip(each)) is not None:
+        if each.closing is not None:
+            return
+        if each.zip_writer is not None:
+            if (missing := self._poll_zip(each)) is None:
+                return
             each.missing = missing
-            self._close(each)
+        each.closing = self._spool.batches.closing(each.batch, each.missing)
 
     def _handle_bug(self, each: _OpenBatch, error: Exception) -> None:
         """Let a batch rest that raised something, and at last set it aside."""
@@ -287,17 +303,15 @@ class BatchTracker:
             raise
 
     def _close(self, each: _OpenBatch) -> None:
-        """Close a batch as far as this round may."""
-        missing = each.missing
-        each.closing = each.closing or self._spool.batches.closing(each.batch, missing)
+        """Take a step to close a batch."""
+        assert each.closing is not None
         try:
-            while self._steps_left > 0:
-                self._steps_left -= 1
-                next(each.closing)
+            next(each.closing)
         except StopIteration as end:
             closed: Batch = end.value
         else:
             return
+        missing = each.missing
         del self._open[each.batch.id]
         self.finished.add(describe_batch(closed.journal))
         if missing:

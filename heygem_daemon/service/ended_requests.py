@@ -1,12 +1,13 @@
 """Carries out requests about jobs that have ended: renders them again, or deletes them."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
-from heygem_daemon.service.decisions import Answer, Decision, nothing_to
+from heygem_daemon.service.decisions import MOVED, Answer, Decision, nothing_to
 from heygem_daemon.service.look_budget import LookBudget
 from heygem_daemon.service.returns import Returns, is_back
 from heygem_daemon.service.runtime import Clock
@@ -21,6 +22,7 @@ from heygem_daemon.spool.finished_index import FinishedIndex
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.reason import format_time
+from heygem_daemon.spool.request_files import RequestFile
 from heygem_daemon.spool.requests import Request
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.steps import Steps
@@ -82,10 +84,17 @@ class EndedRequests:
         budget = LookBudget(clock, seconds=READING_SECONDS)
         self.is_complete = self._index.update(RECORDS_A_LOOK, budget.has_time)
 
-    def is_of_ended(self, file: Path) -> bool:
-        """Return whether ``file`` is one of a job that has ended, which somebody has moved: who
-        that was, nobody knows. Raises OSError."""
-        return self._index.has_file(paths.lstat(file))
+    def find_doubt(self, found: RequestFile) -> str | None:
+        """Return why a request, or the options that come with it, do not count, as far as is known;
+        None: they do. A file of a job that has ended keeps its owner, and whoever may write there
+        can move it. Raises OSError."""
+        if found.is_command:
+            return None
+        for file in {found.path, found.options or found.path}:
+            with suppress(FileNotFoundError):  # options become a sidecar, and their user withdraws
+                if self._index.has_file(paths.lstat(file)):
+                    return MOVED
+        return None if self.is_complete else NOT_READ_YET
 
     def find(self, request: Request) -> list[EndedItem]:
         """Return what has ended that a request means and may act on, as far as it is read, the

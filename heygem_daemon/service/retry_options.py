@@ -5,14 +5,12 @@ from pathlib import Path
 
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.service.claims import Claims
-from heygem_daemon.service.decisions import MOVED
-from heygem_daemon.service.ended_requests import NOT_READ_YET, EndedRequests
+from heygem_daemon.service.ended_requests import EndedRequests
 from heygem_daemon.service.open_requests import OpenRequest
 from heygem_daemon.service.sidecar_cache import ReadSidecar
 from heygem_daemon.service.targets import Target
 from heygem_daemon.spool.names import fold, pair_key
 from heygem_daemon.spool.new_options import NewOptions
-from heygem_daemon.spool.request_files import RequestFile
 from heygem_daemon.spool.requests import Request, full_name
 from heygem_daemon.system import paths
 
@@ -37,7 +35,7 @@ class RetryOptions:
             return ""
         if answer.refusal:
             return f"{answer.refusal} {answer.remedy}".strip().removesuffix(".")
-        return self._find_doubt(asked.found) or NewOptions(path, answer.options)
+        return self._ended.find_doubt(asked.found) or NewOptions(path, answer.options)
 
     def _read(self, asked: OpenRequest, path: Path) -> SidecarAnswer | None:
         """Return what the file with the options says; None: that is not known yet. In the inbox its
@@ -46,15 +44,6 @@ class RetryOptions:
         if asked.options is None or asked.options.version != version:
             asked.options = self._read_sidecar(path)
         return asked.options
-
-    def _find_doubt(self, found: RequestFile) -> str | None:
-        """Return why the options in a file do not count, as far as is known; None: they do. A file
-        in done/ keeps its owner, and whoever may write there can move it. Raises OSError."""
-        if found.options is None or found.is_command:
-            return None
-        if not self._ended.is_complete:
-            return NOT_READ_YET
-        return MOVED if self._ended.is_of_ended(found.options) else None
 
     def _sidecar_beside(self, request: Request, found: Sequence[Target]) -> Path | None:
         """Return the sidecar of the request's owner that lies beside it and belongs to no pair;

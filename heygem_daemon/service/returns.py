@@ -17,7 +17,8 @@ from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.retries import records_of
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.names import fold, printable
-from heygem_daemon.spool.requests import Request, full_name, in_turns
+from heygem_daemon.spool.owner_turns import OwnerTurns
+from heygem_daemon.spool.requests import Request, full_name
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.steps import Steps
 
@@ -64,6 +65,7 @@ class Returns:
         self._answers = answers
         self._open: dict[str, _Return] = {}
         """By the batch's id, in the order of their turns."""
+        self._turns = OwnerTurns()
 
     @property
     def ids(self) -> Collection[str]:
@@ -104,18 +106,15 @@ class Returns:
         after all were tried."""
         faults: list[Exception] = []
         budget = LookBudget(self._clock, seconds=MAX_SECONDS)
-        while budget.is_left() and (due := self._due()):
-            for each in due:
-                if not budget.is_left():
-                    break
-                budget.spend()
-                self._open[each.batch.id] = self._open.pop(each.batch.id)
-                try:
-                    name = self._advance(each)
-                except (EnvironmentFault, OSError) as fault:
-                    faults.append(fault)
-                else:
-                    self._tell(each, name)
+        while budget.is_left() and (each := self._next()) is not None:
+            budget.spend()
+            self._open[each.batch.id] = self._open.pop(each.batch.id)
+            try:
+                name = self._advance(each)
+            except (EnvironmentFault, OSError) as fault:
+                faults.append(fault)
+            else:
+                self._tell(each, name)
         if faults:
             raise faults[0]
 
@@ -141,10 +140,10 @@ class Returns:
             found = self._open[batch.id] = _Return(batch, request, records_of(batch), keys)
         return found
 
-    def _due(self) -> list[_Return]:
+    def _next(self) -> _Return | None:
         now = self._clock.monotonic()
-        found = [each for each in self._open.values() if each.not_before <= now]
-        return in_turns(found, lambda each: each.batch.journal.owner, len(found))
+        due = (each for each in self._open.values() if each.not_before <= now)
+        return self._turns.choose(due, lambda each: each.batch.journal.owner)
 
     def _advance(self, each: _Return) -> str | None:
         """Do a step, and handle what it raises. Return the name in the inbox; None: the batch is

@@ -39,8 +39,9 @@ class Clock:
         return time.monotonic()
 
     def wall(self) -> float:
-        """Return the UNIX time in seconds."""
-        return time.time()
+        """Return the UNIX time in seconds; 0 where the clock stands before 1970: records hold no
+        such times."""
+        return max(0.0, time.time())
 
 
 class WakeEvent:

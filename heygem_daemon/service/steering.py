@@ -241,6 +241,9 @@ class Steering:
         if request.has_content:
             asked.waits_for = NOT_EMPTY
             return None
+        if (doubt := self._ended.find_doubt(asked.found)) is not None:
+            asked.waits_for = doubt
+            return None
         found, seconds = targets.of(request, self._trusted), now - asked.seen_at
         has_foreign = targets.has_foreign(request, self._trusted)
         if request.verb in ("retry", "remove"):

@@ -171,3 +171,22 @@ def test_who_looks_at_the_daemon_can_do_so_beside_a_wrong_configuration(
     file.write_text("spool = 7\n")
     with pytest.raises(WrongSettings):
         load_right_ones(SettingsSource(file))
+
+
+@pytest.mark.parametrize("text", ['spool = "/tmp/x', "\udcff", None], ids=["open", "bytes", "gone"])
+def test_a_file_that_cannot_be_read_hides_no_spool_that_is_named(
+    program: "Program", file: Path, text: str | None
+) -> None:
+    Spool(program.spool).prepare()
+    if text is None:
+        file.unlink()
+    else:
+        file.write_bytes(text.encode(errors="surrogateescape"))
+    named = program("history", "--json", "--spool", str(program.spool))
+    assert (named.returncode, json.loads(named.stdout)) == (0, [])
+    assert named.stderr.startswith("warning: ")
+    program.environment["HEYGEM_SPOOL"] = ""  # counts as none
+    unnamed = program("history")
+    assert unnamed.returncode == 2
+    assert "name it with --spool" in unnamed.stderr
+    assert program("config", "check").returncode == 2

@@ -1,5 +1,6 @@
 """What is asked of a batch with many members is done in many rounds, and nobody waits for it."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -193,3 +194,15 @@ def test_a_large_batch_is_closed_over_several_rounds(
     assert rounds > 5
     assert [path.name for path in harness.spool.done.iterdir()] == ["crowd"]
     assert harness.logged("batch finished: 120 published") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+def test_a_batch_that_is_made_again_takes_its_owners_turns(
+    harness: ServiceHarness, service: Service
+) -> None:
+    render_batch(harness, service, "crowd", "good", 40, MALLORY)
+    (request := harness.spool.inbox / "crowd.retry").touch()
+    give(MALLORY, request)
+    while not (found := list(harness.spool.processing.glob("*/batch.json"))):
+        harness.run_rounds(service, 0.25)
+    assert json.loads(found[0].read_text())["owner"] == MALLORY

@@ -331,6 +331,31 @@ def test_a_sidecar_moved_from_a_batch_that_has_ended_is_no_retry(
     assert harness.executor.submitted[-1].options.face == "left"
 
 
+@pytest.mark.parametrize("content", ["", "\n"])
+@pytest.mark.parametrize("verb", ["cancel", "hurry", "remove", "retry"])
+def test_no_empty_file_moved_from_a_job_that_has_ended_is_a_request(
+    harness: ServiceHarness, service: Service, verb: str, content: str
+) -> None:
+    """It keeps its owner, and whoever may write to the job's folder in done/ can move it."""
+    (harness.spool.inbox / "src.toml").write_text(content)
+    render(harness, service, "src.wav", "src.mp4")
+    folder = harness.drop_batch("show", "a.wav", "a.mp4", "notes.txt")
+    (folder / "notes.txt").write_text(content)
+    render(harness, service, "talk.wav", "talk.mp4")
+    harness.run_rounds(service, 30.0)
+    places = ["show/inputs/notes.txt", *(["src/src.toml"] if content else [])]
+    for number, place in enumerate(places):
+        moved = (harness.spool.done / place).rename(harness.spool.inbox / f"talk.{verb}")
+        harness.run_rounds(service, 10.0)
+        told = {each.name: each.text for each in harness.status().requests}
+        assert "it is a file of a job that has ended" in told[f"talk.{verb}"], number
+        assert moved.exists()
+        assert "talk.mp4" in harness.outbox()
+        assert len(harness.executor.submitted) == 3
+        moved.unlink()
+        harness.run_rounds(service, 2.0)
+
+
 def test_a_retry_with_options_leaves_a_video_its_own_sound(
     harness: ServiceHarness, service: Service
 ) -> None:

@@ -46,6 +46,7 @@ def plan_retry(layout: SpoolLayout, record: BatchRecord, asked: str, now: float)
         name=origin,
         folder_name=origin,
         folder=record.journal.folder,
+        owner=record.journal.owner,
         claimed_at=now,
         members=members,
         common=record.journal.common,
