@@ -23,9 +23,9 @@ class FailedGroup:
 
     @property
     def name(self) -> str:
-        """The name that commands use; that of a batch ends with a slash."""
+        """The name that commands use; that of several members of a batch ends with a slash."""
         name = self.journals[0].name
-        return name.rpartition("/")[0] + "/" if self.is_batch else name
+        return name.rpartition("/")[0] + "/" if len(self.journals) > 1 else name
 
     @property
     def id(self) -> str:
@@ -42,9 +42,9 @@ class FailedGroup:
     def reasons(self) -> tuple[str, ...]:
         """Why it failed, in lines; of a batch, how many members did and why."""
         first = self.journals[0].reason
-        if not self.is_batch:
-            return (first,)
         count = len(self.journals)
+        if count == 1:
+            return (first,)
         if len({each.reason for each in self.journals}) == 1:
             return (f"{count} of its jobs failed: {first}",)
         named = [

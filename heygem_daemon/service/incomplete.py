@@ -55,7 +55,8 @@ class Incomplete:
         for pair in wanted:
             is_read = pair.sidecar is None or pair.sidecar in self.answers
             if is_read and pair.files <= still:
-                yield pair_candidate(pair, entries, self.answers)
+                answer = self.answers[pair.sidecar] if pair.sidecar else None
+                yield pair_candidate(pair, entries[pair.audio], entries[pair.video], answer)
 
     def _sidecars(self) -> dict[tuple[int, str], Path]:
         """Return the first sidecar of each owner and folded name that is settled and read."""

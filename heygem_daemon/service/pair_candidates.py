@@ -29,7 +29,8 @@ def find_pair_candidates(
         if not (is_read and pair.files <= settling.settled):
             continue
         try:
-            found.append(pair_candidate(pair, entries, answers))
+            answer = answers[pair.sidecar] if pair.sidecar else None
+            found.append(pair_candidate(pair, entries[pair.audio], entries[pair.video], answer))
         except Exception as error:  # noqa: BLE001 - concerns this item alone
             reason = faults.log(f"inbox/{pair.name}", error)
             why = f"is left alone: {reason}"
@@ -38,11 +39,9 @@ def find_pair_candidates(
 
 
 def pair_candidate(
-    pair: Pair, entries: Mapping[Path, FileEntry], answers: Mapping[Path, SidecarAnswer]
+    pair: Pair, audio: FileEntry, video: FileEntry, answer: SidecarAnswer | None
 ) -> Candidate:
-    """Return a pair as a candidate. ``entries`` has its media, ``answers`` its sidecar."""
-    audio, video = entries[pair.audio], entries[pair.video]
-    answer = answers[pair.sidecar] if pair.sidecar else None
+    """Return a pair as a candidate. ``answer``: what its sidecar says."""
     arrived_ns = max(audio.ctime_ns, video.ctime_ns)
     priority = answer.options.priority if answer else 0
     own = {pair.sidecar.name: answer} if pair.sidecar and answer else {}

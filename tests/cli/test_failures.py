@@ -48,8 +48,8 @@ def test_the_failed_members_of_a_batch_are_one_entry() -> None:
 
 
 def test_a_reason_that_all_members_have_is_said_once() -> None:
-    reason = "cancelled by anna."
+    reason = "cancelled by anna (talk.cancel)."
     found = group_failures([journal(f"show/{n}", reason, "b") for n in (2, 1)])
     (line,) = found[0].reasons
-    assert line == "2 of its jobs failed: cancelled by anna."
-    assert translator("zh")(line) == "其中 2 个任务失败：已由 anna 取消。"
+    assert line == "2 of its jobs failed: cancelled by anna (talk.cancel)."
+    assert translator("zh")(line) == "其中 2 个任务失败：已由 anna 取消（talk.cancel）。"

@@ -32,7 +32,7 @@ PAIR_STEPS = {
     "a file's role is found": "heygem_daemon.spool.pairing:with_roles",
     "a sidecar is attached": "heygem_daemon.spool.pairing:_attach_sidecars",
     "a sidecar is read": "heygem_daemon.service.runtime:read_now",
-    "a pair becomes a candidate": "heygem_daemon.service.pair_candidates:_candidate",
+    "a pair becomes a candidate": "heygem_daemon.service.pair_candidates:pair_candidate",
     "a pair is claimed": "heygem_daemon.spool.claim:claim_pair",
     "a job's owner is looked up": "heygem_daemon.service.dispatch:owner_of",
     "a job is queued": "heygem_daemon.service.queue:Queue.append",
