@@ -78,6 +78,7 @@ def test_a_gpu_is_read_with_all_its_figures(driver: "Driver") -> None:
                 "mig_parent": None,
                 "mig_instance": None,
                 "unified": False,
+                "node": "",
             }
         ],
     }
@@ -142,6 +143,7 @@ def test_rule_25_what_a_device_does_not_support_is_unknown_and_not_zero(driver: 
         "name": "NVIDIA GPU",
         "throttled": [],
         "unified": False,
+        "node": "",
     }
     assert gpu == {field: known.get(field) for field in gpu}
 
