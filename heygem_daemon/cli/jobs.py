@@ -4,6 +4,7 @@ import pwd
 import time
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,8 @@ from heygem_daemon.spool.retention import ExpiredItem
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
 from heygem_daemon.system.clock_sync import is_synchronized
+from heygem_daemon.system.sandbox import find_fault_of_unit
+from heygem_daemon.system.unit import find_unit
 
 
 def purge(
@@ -100,8 +103,18 @@ def existing_spool(settings: Settings) -> Spool:
     if not may_look_into(spool):
         raise EnvironmentFault(_describe_owner(spool))
     if not spool.is_mounted():
-        raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")
+        raise SpoolUnavailable(describe_absence(settings.spool))
     return spool
+
+
+def describe_absence(spool: Path) -> str:
+    """Return why there is no spool in a folder: it is somewhere else, or the daemon's unit denies
+    it the folder."""
+    unit = find_unit() if spool.is_dir() else None
+    fault = find_fault_of_unit(spool, unit) if unit is not None else None
+    if fault is None:
+        return f"there is no spool in {spool}, or it is not mounted"
+    return f"there is no spool in {spool}: {fault.cause}. Run as root: {fault.remedy_of('spool')}"
 
 
 def may_look_into(spool: Spool) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from heygem_daemon.cli.jobs import existing_spool, may_look_into
+from heygem_daemon.cli.jobs import describe_absence, existing_spool, may_look_into
 from heygem_daemon.cli.output import (
     JSON_OPTION,
     copy_progress,
@@ -140,7 +140,7 @@ def _inbox_to_fill(settings: Settings, folder: str, *, wait: bool) -> SpoolLayou
     if wait or may_look_into(spool):
         spool = existing_spool(settings)
     elif not spool.inbox.is_dir():
-        raise SpoolUnavailable(f"there is no spool in {settings.spool}, or it is not mounted")
+        raise SpoolUnavailable(describe_absence(settings.spool))
     layout = spool.in_folder(folder)
     if not layout.inbox.is_dir():
         raise SpoolUnavailable(

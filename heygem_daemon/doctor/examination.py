@@ -204,8 +204,11 @@ def _confinement(inputs: DoctorInputs) -> Check:
 
 def _spool(settings: Settings) -> list[Check]:
     places = {"spool": settings.spool, "log folder": settings.log_folder}
+    denied = sandbox_checks(places)
+    # Where the unit denies a folder, what is found within it would have another remedy.
+    within = [] if denied else folder_checks(settings.spool, settings.log_folder)
     return [
-        *sandbox_checks(places),
-        *folder_checks(settings.spool, settings.log_folder),
+        *denied,
+        *within,
         *disk_checks(settings.spool, SpoolLayout(settings.spool).cache, settings.log_folder),
     ]

@@ -1,9 +1,10 @@
 """The daemon's main loop: scan, settle, claim, place, render, publish, purge."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext, suppress
 
 from heygem_daemon import __version__
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.daemon import DaemonStarted, DaemonStopped, SpoolReplaced
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.backlog import find_common_fault
@@ -204,10 +205,8 @@ class Service:
         if fault is not None:
             self._steps.require_recovery()
         self._dispatcher.update_readings()
-        settings = self._settings
-        DaemonStarted(
-            __version__, str(self._spool.root), settings.engine, settings.device, len(jobs)
-        ).log()
+        settings, place = self._settings, str(self._spool.root)
+        DaemonStarted(__version__, place, settings.engine, settings.device, len(jobs)).log()
 
     def _recall(self) -> None:
         """Let the status list what ended before the daemon started."""
@@ -263,16 +262,16 @@ class Service:
 
     def _publish_status(self) -> None:
         """Publish the status to its files and to systemd, and tell systemd's watchdog that the
-        daemon is alive."""
+        daemon is alive. Why the spool is not open is said once, by the step that opens it."""
         snapshot = self._dispatcher.snapshot()
         fault = find_common_fault(snapshot, self._clock.monotonic())
         hold = self._steps.hold or snapshot.hold or fault
-        phase = LoopPhase(self._claims is not None, self._stop_requested, hold)
         self._notifier.watchdog()
-        state = daemon_state(phase, snapshot)
+        state = daemon_state(LoopPhase(bool(self._claims), self._stop_requested, hold), snapshot)
         requests = self._steering.statuses if self._steering else ()
         notes = LoopNotes(hold, self._clock_guard.doubt, self._reload.note, requests)
-        self._status_writer.write(state, snapshot, self._inbox_view, notes)
+        with nullcontext() if self._claims else suppress(EnvironmentFault, OSError):
+            self._status_writer.write(state, snapshot, self._inbox_view, notes)
 
     def _publish_stopped(self) -> None:
         self._status_writer.write("stopped", self._dispatcher.snapshot(), self._inbox_view)

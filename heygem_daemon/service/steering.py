@@ -238,10 +238,8 @@ class Steering:
     ) -> Answer | None:
         """Return what became of a request; None: it is not carried out yet."""
         request, has_acted = asked.found.request, asked.has_acted
-        if request.has_content:
-            asked.waits_for = NOT_EMPTY
-            return None
-        if (doubt := self._ended.find_doubt(asked.found)) is not None:
+        doubt = NOT_EMPTY if request.has_content else self._ended.find_doubt(asked.found)
+        if doubt is not None:
             asked.waits_for = doubt
             return None
         found, seconds = targets.of(request, self._trusted), now - asked.seen_at

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from heygem_daemon.cli.jobs import purge
+from heygem_daemon.cli import jobs
+from heygem_daemon.cli.jobs import describe_absence, purge
 from heygem_daemon.cli.status import status
 from heygem_daemon.cli.version import version_line
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.unit import Unit
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Program
@@ -217,3 +219,14 @@ def _has_name(uid: int) -> bool:
     except KeyError:
         return False
     return True
+
+
+def test_a_folder_that_the_unit_denies_has_no_spool_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert describe_absence(tmp_path).endswith("or it is not mounted")
+    unit = Unit("heygem-daemon.service", {"ProtectSystem": "strict", "ReadWritePaths": "/srv"})
+    monkeypatch.setattr(jobs, "find_unit", lambda: unit)
+    assert "ProtectSystem" in describe_absence(tmp_path)
+    assert "Run as root: " in describe_absence(tmp_path)
+    assert describe_absence(tmp_path / "typo").endswith("or it is not mounted")

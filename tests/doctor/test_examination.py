@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.doctor.check import Check
+from heygem_daemon.doctor import examination
+from heygem_daemon.doctor.check import Check, failed
 from heygem_daemon.doctor.examination import DoctorInputs, examine
 from heygem_daemon.doctor.gpus import TypicalJob
 from heygem_daemon.gpu.needs import ESTIMATE
@@ -62,3 +63,16 @@ def test_environment_is_as_it_was(tmp_path: Path) -> None:
     before = dict(os.environ)
     examined(Settings(spool=tmp_path), quick=True)
     assert dict(os.environ) == before
+
+
+def test_where_the_unit_denies_a_folder_nothing_within_it_is_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = failed("sandbox", "the unit's ProtectSystem= makes it read-only", "Run as root: …")
+    settings = Settings.model_validate({"spool": tmp_path})
+    monkeypatch.setattr(examination, "sandbox_checks", lambda _places: [denied])
+    found = examination._spool(settings)
+    assert found[0] == denied
+    assert "folders" not in {each.name for each in found}
+    monkeypatch.setattr(examination, "sandbox_checks", lambda _places: [])
+    assert "folders" in {each.name for each in examination._spool(settings)}

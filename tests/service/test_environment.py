@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.errors import SpoolBusy
+from heygem_daemon.errors import EnvironmentFault, SpoolBusy
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.protocol import Crashed, FromWorker, Render
 from heygem_daemon.spool.files import FOLDER_MODE, FileOperations
@@ -376,3 +376,16 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+def test_why_a_spool_cannot_be_opened_is_logged_once(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_spool: Spool) -> None:
+        raise EnvironmentFault("the unit's ProtectSystem= makes it read-only")
+
+    monkeypatch.setattr(Spool, "prepare", refuse)
+    service = harness.service()
+    harness.run_rounds(service, 30.0)
+    assert harness.logged("ProtectSystem=") == 1
+    assert harness.logged("on hold (status)") == 0
