@@ -134,7 +134,7 @@ def load_settings(
             **{key: getattr(read, key) for key in Settings.model_fields}
         )
     except ValidationError as error:
-        wrong |= {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+        wrong |= {key for each in error.errors() for key in _keys_of(each)}
         problems += [
             _describe_error(each, options, file)
             for each in error.errors()
@@ -219,6 +219,13 @@ def _find_unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(environment):
         if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in valid:
             yield f"{name}: unknown variable{suggest_nearest(name.upper(), valid)}"
+
+
+def _keys_of(error: ErrorDetails) -> Iterable[str]:
+    """Return the settings that are at fault: the one, or those that a rule for several names."""
+    if error["loc"]:
+        return (str(error["loc"][0]),)
+    return set(re.findall(r"\w+", error["msg"])) & Settings.model_fields.keys()
 
 
 def _describe_error(error: ErrorDetails, options: Mapping[str, object], file: Path | None) -> str:

@@ -190,3 +190,11 @@ def test_a_file_that_cannot_be_read_hides_no_spool_that_is_named(
     assert unnamed.returncode == 2
     assert "name it with --spool" in unnamed.stderr
     assert program("config", "check").returncode == 2
+
+
+def test_settings_that_need_each_other_hide_no_other_doubt(program: "Program", file: Path) -> None:
+    file.write_text('c2pa_certificate = "/nope.pem"\nretention_days = 0.0001\n')
+    done = program("config", "check")
+    assert done.returncode == 2
+    assert "c2pa_certificate and c2pa_key are needed together" in done.stderr
+    assert "retention_days" in done.stdout
