@@ -137,8 +137,13 @@ def test_the_files_of_one_folder_do_not_block_those_beside_it(tmp_path: Path) ->
 
 
 def test_a_file_with_a_partner_passes_a_thousand_without_one(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    code = f"import sys; open({str(log)!r}, 'a').write(sys.argv[1] + '\\n')"
+    log, go = tmp_path / "log", tmp_path / "go"
+    # None ends while the files are given, however long that takes here.
+    code = (
+        "import os, sys, time\n"
+        f"while not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+        f"open({str(log)!r}, 'a').write(sys.argv[1] + '\\n')"
+    )
     prober = Prober(child(code))
     for number in range(1200):  # more than a line holds
         path = tmp_path / f"lone-{number}.mp4"
@@ -147,6 +152,8 @@ def test_a_file_with_a_partner_passes_a_thousand_without_one(tmp_path: Path) -> 
     partner = tmp_path / "partner.mp4"
     partner.touch()
     prober.prefer({partner})
+    prober(partner)
+    go.touch()
     assert answer(prober, partner) is True
     assert len(log.read_text().splitlines()) < 20
     prober.close()
