@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from heygem_daemon.errors import ConfigurationError
 from heygem_daemon.language.translator import LanguageSetting
@@ -107,7 +108,11 @@ def read_targets(path: Path) -> Targets:
 
 
 def _describe(error: ValidationError) -> str:
-    """Return the place and the kind of the first mistake, without its value."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    place = ".".join(str(each + 1 if isinstance(each, int) else each) for each in first["loc"])
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    """Return the place and the kind of each mistake, without its value."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(map(_describe_one, found))
+
+
+def _describe_one(mistake: ErrorDetails) -> str:
+    place = ".".join(str(each + 1 if isinstance(each, int) else each) for each in mistake["loc"])
+    return f"{place}: {mistake['msg'].removeprefix('Value error, ')}"

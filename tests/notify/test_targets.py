@@ -101,3 +101,14 @@ def test_mistakes_are_told_without_the_secrets(
     assert error.__context__ is None or error.__suppress_context__, (
         "a traceback would show the file's text"
     )
+
+
+def test_all_mistakes_are_told_at_once(targets_file: WriteTargets) -> None:
+    file = targets_file(
+        '[[webhook]]\nname = "a"\nurl = "https://example.com"\nsecret = "short"\n'
+        'events = ["publishd"]\n'
+    )
+    with pytest.raises(TargetsUnusable) as refused:
+        read_targets(file)
+    assert "webhook.1.secret: must have" in str(refused.value)
+    assert "webhook.1.events.1: " in str(refused.value)
