@@ -153,7 +153,7 @@ class ClusterLink:
 
 
 def plain_name(name: str) -> str:
-    """Return a node's name as it is kept in journals and labels, whatever Ray was told."""
+    """Return a node's name as it is kept in journals and labels: Ray takes any."""
     return re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)[:MAX_NAME].strip(".") or "node"
 
 

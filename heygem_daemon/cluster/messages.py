@@ -1,5 +1,5 @@
-"""What the daemon, the link and the agents say to each other: JSON, so that other versions can be
-told from this one before anything else is. Paths only, never pictures.
+"""What the daemon, the link and the agents say to each other: JSON, so that another version is
+noticed before anything else is read. Paths only, never pictures.
 
 The daemon speaks with the link (``cluster.link``), its child process, which speaks Ray; the link
 speaks with an agent (``cluster.agent``) on each node.

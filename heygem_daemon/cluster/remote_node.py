@@ -1,4 +1,4 @@
-"""The daemon's record of one node: what it reported last, and what it was told since."""
+"""The daemon's record of one node: its last report, and the orders since."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

@@ -32,7 +32,7 @@ def _command_folders(settings: Settings, user: pwd.struct_passwd | None) -> Iter
     name = user.pw_name if user is not None else pwd.getpwuid(os.geteuid()).pw_name
     for folder in settings.on_published_folders if settings.on_published else ():
         if find_fault_inside(folder) is not None:
-            continue  # The unit hides it or lets nobody write there, which is told as such.
+            continue  # ``unit_doubts`` says that the unit denies it.
         place = shlex.quote(str(folder))
         if not folder.is_dir():
             remedy = f"run as root: mkdir -p {place} && chown {name} {place}"

@@ -13,7 +13,7 @@ class SilentTarget(StatusModel):
 
 
 class NotificationStatus(StatusModel):
-    """What still has to be told, and who takes nothing."""
+    """How many notifications wait, and which targets take none."""
 
     waiting: int = 0
     """Notifications that wait for a target, or for the process that delivers."""

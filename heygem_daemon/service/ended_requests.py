@@ -61,9 +61,9 @@ class _Begun:
     which: tuple[str, ...]
     """Which of several jobs of one name it is about, as clauses."""
 
-    def answer(self, told: str) -> Decision:
+    def answer(self, text: str) -> Decision:
         """Return the decision with an answer that also says which job it is about."""
-        return Decision(answer=Answer("; ".join([told, *self.which])))
+        return Decision(answer=Answer("; ".join([text, *self.which])))
 
 
 class EndedRequests:

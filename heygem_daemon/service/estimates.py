@@ -67,7 +67,7 @@ class Places:
 
     def take(self, hours: ActiveHours) -> float | None:
         """Return when the next job starts, which may start in these hours. It takes a place. None:
-        it is too far away to be told."""
+        it is too far away."""
         free = self._free
         for _ in range(MAX_OPENINGS):
             if (opens := hours.closed_until(free[0])) is None:

@@ -39,8 +39,12 @@ class _Watch:
 
 
 class GpuCapacity:
-    """Counts the slots of each GPU. With a number in the settings every GPU has so many; with
-    "auto" it begins with one, and watches what more of them bring."""
+    """Counts the slots of each GPU.
+
+    A number in the settings holds for every GPU. With "auto" a GPU begins with one slot, and gets
+    more as long as they bring something. GPUs of other machines keep one: the use of their
+    processors is not known here.
+    """
 
     def __init__(
         self,
@@ -101,7 +105,7 @@ class GpuCapacity:
         )
         for gpu in readings.gpus:
             watch = self._watch(gpu.uuid)
-            if gpu.utilisation is not None and at_work[gpu.uuid] >= watch.slots:
+            if not gpu.node and gpu.utilisation is not None and at_work[gpu.uuid] >= watch.slots:
                 busy = times.percent_since(earlier)
                 watch.load = watch.load.with_sample(seconds, gpu.utilisation, busy)
                 self._decide(gpu, watch, now)

@@ -30,9 +30,9 @@ class Incomplete:
     """What the sidecars hold."""
 
     def find(self, is_wanted: Callable[[str], bool]) -> Iterator[Candidate]:
-        """Yield the pairs that wait for a check, look incomplete or came too far apart; and each
-        alone, but with the sidecar of its owner, the files without a partner and those that fit
-        together in no clear way. ``is_wanted`` says of a folded name whether it is asked for."""
+        """Yield what cannot be claimed yet, each with its owner's sidecar: pairs that wait for a
+        check, look incomplete or came too far apart; then single files, without a partner or with
+        several. ``is_wanted`` returns whether a folded name is asked for."""
         still = self.settling.settled | self.settling.doubtful
         yield from self._pairs(still, is_wanted)
         examined = self.settling.without(self.unexamined).settled

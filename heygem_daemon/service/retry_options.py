@@ -39,7 +39,7 @@ class RetryOptions:
 
     def _read(self, asked: OpenRequest, path: Path) -> SidecarAnswer | None:
         """Return what the file with the options says; None: that is not known yet. In the inbox its
-        file gets the name of a sidecar, which nobody wrote: so a mistake in it is told before."""
+        file gets the name of a sidecar, which nobody wrote: so its mistakes are shown before."""
         version = FileVersion.of(paths.lstat(path))
         if asked.options is None or asked.options.version != version:
             asked.options = self._read_sidecar(path)

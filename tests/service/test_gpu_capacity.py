@@ -1,17 +1,23 @@
 """``jobs_per_gpu = "auto"``: a service whose GPU and processors are more or less busy."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from heygem_daemon.gpu.placement import device_choice
 from heygem_daemon.protocol import Deferred, Progress
-from heygem_daemon.service.gpu_capacity import REST_SECONDS
+from heygem_daemon.service.gpu_capacity import REST_SECONDS, GpuCapacity
 from heygem_daemon.service.gpu_slots import WINDOW_SECONDS
 from heygem_daemon.service.loop import Service
+from heygem_daemon.system.processor_times import ProcessorTimes
 from heygem_daemon.system.processors import Processors
 from tests.fakes.executor import keep_running
 from tests.fakes.gpu import driver, gpu
 from tests.fakes.service import ServiceHarness
+
+DRAWING = Progress(job_id="a", stage="render", frames=1, total_frames=9)
+NODES = (replace(gpu(0), utilisation=40), replace(gpu(1), utilisation=40, node="anna"))
 
 
 class AutoGpu:
@@ -107,3 +113,19 @@ def test_a_gpu_that_reports_no_utilisation_renders_one_job(
     harness_with_gpu.readings = driver(gpu(0))
     harness_with_gpu.run_rounds(auto.service, 3 * WINDOW_SECONDS)
     assert len(auto.jobs) == 1
+
+
+def test_a_gpu_of_another_machine_renders_one_job(harness_with_gpu: ServiceHarness) -> None:
+    """How busy its processors are is not known here."""
+    capacity = GpuCapacity(
+        harness_with_gpu.settings,
+        harness_with_gpu.clock,
+        lambda: Processors(16, 8),
+        lambda: ProcessorTimes(0, round(harness_with_gpu.clock.now * 1000)),
+    )
+    running = [SimpleNamespace(device=device_choice(each), progress=DRAWING) for each in NODES]
+    for _ in range(round(2 * WINDOW_SECONDS)):
+        capacity.want({each.uuid for each in NODES})
+        harness_with_gpu.clock.now += 1
+        capacity.sample(driver(*NODES), running)  # type: ignore[arg-type]
+    assert [capacity.slots(each.uuid) for each in NODES] == [2, 1]
