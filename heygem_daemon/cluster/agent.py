@@ -24,6 +24,7 @@ from heygem_daemon.cluster.messages import (
     Retire,
     Submit,
 )
+from heygem_daemon.cluster.nodes import FACTS_SECONDS
 from heygem_daemon.cluster.paths import message_here, render_there
 from heygem_daemon.cluster.readings import NodeReader
 from heygem_daemon.gpu.occupancy import WorkerOccupancy
@@ -75,7 +76,8 @@ class Agent:
 
     def facts(self) -> str:
         """Return the ``NodeFacts`` of this node as JSON."""
-        self._note_question()
+        # While it reads all weights nobody asks it anything.
+        self._note_question(FACTS_SECONDS)
         spool, checkpoints = Path(self._setup.spool), Path(self._setup.checkpoints)
         facts = gather_facts(spool, checkpoints).model_dump_json()
         self._note_question()
@@ -92,13 +94,12 @@ class Agent:
         self._note_question()
         with self._lock:
             self._lock.wait_for(lambda: self._events or self._closing, wait_seconds)
+        # These read the share, which may hang: the lock would keep the fence from its work.
+        gpus, cpu = self._reader.gpus(), self._reader.cpu()
+        with self._lock:
             events, self._events = tuple(self._events), []
             report = NodeReport(
-                orders=self._done,
-                workers=self._workers,
-                events=events,
-                gpus=self._reader.gpus(),
-                cpu=self._reader.cpu(),
+                orders=self._done, workers=self._workers, events=events, gpus=gpus, cpu=cpu
             )
         self._note_question()
         return report.model_dump_json()
@@ -128,9 +129,10 @@ class Agent:
             command=command,
         )
 
-    def _note_question(self) -> None:
+    def _note_question(self, grace_seconds: float = 0.0) -> None:
+        """Note that somebody asks. ``grace_seconds``: how much later the next question may come."""
         with self._lock:
-            self._asked_at = time.monotonic()
+            self._asked_at = time.monotonic() + grace_seconds
 
     def _wake(self) -> None:
         with self._lock:
@@ -143,6 +145,8 @@ class Agent:
         finally:
             self._pool.close(0.0)
             self._reader.close()
+            if not self._closing:  # A bug: an agent without workers must not go on to answer.
+                self._end()
 
     def _round(self) -> bool:
         """Carry out orders and collect events; return whether to go on."""
@@ -188,7 +192,7 @@ class Agent:
         try:
             self._pool.submit(order.device, render, order.need_bytes)
         except OSError as error:
-            reason = f"no worker process could be started: {error}"
+            reason = f"no worker could be started: {error}"
             deferred = Deferred(job_id=render.job_id, reason=reason)
             return [
                 AgentEvent(

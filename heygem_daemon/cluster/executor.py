@@ -125,10 +125,11 @@ class ClusterExecutor:
 
     def poll(self) -> list[WorkerEvent]:
         """Return the events since the last call, oldest first; never waits."""
-        self._keep_link()
         with suppress(queue.Empty):
             while True:
                 self._handle(*self._queue.get_nowait())
+        # After a long pause of the loop the link has been heard, but not listened to.
+        self._keep_link()
         events, self._events = self._events, []
         return [*self._local.poll(), *events]
 

@@ -1,8 +1,8 @@
 """What must be alike on the machines of a cluster, and what differs."""
 
-import os
 from hashlib import file_digest, sha256
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from heygem_daemon import __version__
 from heygem_daemon.cluster.messages import NodeFacts
@@ -63,9 +63,8 @@ def read_sentinel(spool: Path) -> str:
 
 def require_writable(cache: Path) -> None:
     """Raise OSError where this process may not write into the spool's cache."""
-    probe = cache / f".node-{os.getpid()}"
-    probe.write_bytes(b"")
-    probe.unlink()
+    with NamedTemporaryFile(dir=cache, prefix=".node-"):
+        pass
 
 
 def hash_weights(weights: Path, checkpoints: Path) -> str:

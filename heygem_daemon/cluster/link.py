@@ -4,6 +4,7 @@ The daemon itself knows nothing of Ray. When Ray ends or hangs, this process doe
 goes on with its own workers and starts another link.
 """
 
+import math
 import os
 import re
 import sys
@@ -11,8 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from heygem_daemon.cluster.facts import find_difference, gather_facts
 from heygem_daemon.cluster.messages import (
@@ -26,7 +31,7 @@ from heygem_daemon.cluster.messages import (
     NodeReport,
     NodeReported,
 )
-from heygem_daemon.cluster.nodes import AgentHandle, Cluster, ClusterNode, NodeSilent
+from heygem_daemon.cluster.nodes import FACTS_SECONDS, AgentHandle, Cluster, ClusterNode, NodeSilent
 from heygem_daemon.protocol import Message
 from heygem_daemon.system.installation import find_installation
 from heygem_daemon.worker.wire import MessageSender, die_with_parent, isolate_stdio
@@ -39,13 +44,14 @@ WAIT_SECONDS = 1.0
 SILENT_SECONDS = 6.0
 """An agent that does not report for so long is lost. It ends itself later, after
 ``agent.FENCE_SECONDS``; until then its workspace fences it off."""
-FACTS_SECONDS = 120.0
-"""How long an agent may take to start and to read all weights."""
 AGAIN_SECONDS = 10.0
 """Until a node that was lost or refused is tried again."""
-
+HANG_SECONDS = 60.0
+"""Ray hangs where it has not said for so long which nodes there are."""
 
 MAX_NAME = 60
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class ClusterLink:
@@ -76,12 +82,17 @@ class ClusterLink:
 
     def look(self) -> None:
         """Start an agent on each node that is new. Raises NodeSilent."""
-        for node in self._cluster.nodes():
+        nodes = self._cluster.nodes()
+        alive = {each.id for each in nodes}
+        for node in nodes:
             with self._lock:
                 if node.id in self._names:
                     continue
                 name = plain_name(node.name)
-                if name in self._names.values():  # two nodes of one name would be one place
+                holders = {each for each in self._names if self._names[each] == name}
+                if not holders <= alive:
+                    continue  # The same machine, started again: it waits for its own name.
+                if holders:  # two nodes of one name would be one place
                     name = f"{name}-{node.id[:6]}"
                 self._names[node.id] = name
             named = ClusterNode(node.id, name)
@@ -109,9 +120,8 @@ class ClusterLink:
         agent: AgentHandle | None = None
         try:
             agent = self._cluster.start_agent(node, self._agent_setup(node).model_dump_json())
-            difference = find_difference(
-                self._owner, NodeFacts.model_validate_json(agent.facts(FACTS_SECONDS))
-            )
+            facts = _parse(NodeFacts, agent.facts(FACTS_SECONDS))
+            difference = find_difference(self._owner, facts)
             if difference is None:
                 self._follow(node, agent)
             else:
@@ -144,12 +154,20 @@ class ClusterLink:
                 del self._agents[number]
 
     def _ask(self, agent: AgentHandle) -> NodeReport:
-        return NodeReport.model_validate_json(agent.report(WAIT_SECONDS, self._silent_seconds))
+        return _parse(NodeReport, agent.report(WAIT_SECONDS, self._silent_seconds))
 
     def _agent_setup(self, node: ClusterNode) -> Message:
         setup = self._setup.agents
         path = self._setup.paths.get(node.name, setup.head_spool)
         return setup.model_copy(update={"node": node.name, "spool": path})
+
+
+def _parse(model: type[T], text: str) -> T:
+    """Return what an agent answers. Raises NodeSilent where it makes no sense."""
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise NodeSilent("its answer cannot be read") from error
 
 
 def plain_name(name: str) -> str:
@@ -163,38 +181,55 @@ def main() -> None:
     incoming, outgoing = isolate_stdio()
     send = MessageSender(outgoing)
     setup = LinkSetup.model_validate_json(incoming.readline())
-    fault: list[str | None] = [None]
-    threading.Thread(target=_report_state, args=(send, fault), daemon=True).start()
+    looks = _Looks()
+    threading.Thread(target=_report_state, args=(send, looks), daemon=True).start()
     agents = setup.agents
     owner = gather_facts(Path(agents.head_spool), Path(agents.checkpoints))
     try:
         from heygem_daemon.cluster.ray_cluster import RayCluster  # noqa: PLC0415 - an extra
 
+        looks.last_at = time.monotonic()
         link = ClusterLink(setup, RayCluster(setup.address), owner, send)
     except ImportError as error:
         sys.exit(f"Ray is not installed ({error}); {find_installation().add_extra('cluster')}")
     except NodeSilent as error:
         sys.exit(str(error))
-    threading.Thread(target=_keep_looking, args=(link, fault), daemon=True).start()
+    threading.Thread(target=_keep_looking, args=(link, looks), daemon=True).start()
     for line in incoming:
         link.give(AgentOrder.model_validate_json(line))
     link.close()
     os._exit(0)  # without the shutdown of Ray, which may wait for nodes
 
 
-def _report_state(send: Callable[[Message], None], fault: list[str | None]) -> None:
-    while True:
-        send(LinkState(fault=fault[0]))
+@dataclass
+class _Looks:
+    """What came of looking at the nodes."""
+
+    fault: str | None = None
+    """Why the last look failed; empty: it did not; None: there was none."""
+
+    last_at: float = math.inf
+    """When the last one ended, or the first began; monotonic."""
+
+
+def _report_state(send: Callable[[Message], None], looks: _Looks) -> None:
+    """Report to the daemon again and again. Ends the process where Ray hangs."""
+    while time.monotonic() - looks.last_at < HANG_SECONDS:
+        send(LinkState(fault=looks.fault))
         time.sleep(STATE_SECONDS)
+    sys.stderr.write(f"Ray has not answered for {HANG_SECONDS:g} s\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
-def _keep_looking(link: ClusterLink, fault: list[str | None]) -> None:
+def _keep_looking(link: ClusterLink, looks: _Looks) -> None:
     while True:
         try:
             link.look()
-            fault[0] = ""
-        except NodeSilent as error:
-            fault[0] = str(error)
+            looks.fault = ""
+        except Exception as error:  # noqa: BLE001 - the daemon logs it, and the next look may succeed
+            looks.fault = str(error) or type(error).__name__
+        looks.last_at = time.monotonic()
         time.sleep(LOOK_SECONDS)
 
 

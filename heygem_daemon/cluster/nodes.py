@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+FACTS_SECONDS = 120.0
+"""How long an agent may take to start and to read all weights."""
+
 
 class NodeSilent(Exception):
     """A node did not answer, or is gone. The message is a clause."""

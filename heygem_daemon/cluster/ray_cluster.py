@@ -15,6 +15,7 @@ from heygem_daemon.cluster.agent import Agent
 from heygem_daemon.cluster.nodes import AgentHandle, ClusterNode, NodeSilent
 
 NAMESPACE = "heygem-daemon"
+ORDERS = "orders"
 CALLS_AT_ONCE = 4
 """Of one agent: a report waits for events while orders come."""
 
@@ -26,6 +27,11 @@ class NodeAgent(Agent):
         # Ray sets it to one for what takes none of its CPUs; the workers would compute with that.
         os.environ.pop("OMP_NUM_THREADS", None)
         super().__init__(setup)
+
+    @ray.method(concurrency_group=ORDERS)  # type: ignore[untyped-decorator]
+    def order(self, order: str) -> None:
+        """Carry out an ``Order``, given as JSON, soon: one call after the other, as they came."""
+        super().order(order)
 
 
 class RayCluster:
@@ -56,13 +62,16 @@ class RayCluster:
 
     def start_agent(self, node: ClusterNode, setup: str) -> AgentHandle:
         """Start an agent on a node; never waits. Raises NodeSilent."""
-        return self.start(node, NodeAgent, setup)
+        return self._start(node, ray.remote(concurrency_groups={ORDERS: 1})(NodeAgent), setup)
 
     def start(self, node: ClusterNode, kind: type, setup: str) -> "RayActor":
         """Start an object of ``kind`` on a node; never waits. Raises NodeSilent."""
+        return self._start(node, ray.remote(kind), setup)
+
+    def _start(self, node: ClusterNode, actor: Any, setup: str) -> "RayActor":
         where = NodeAffinitySchedulingStrategy(node.id, soft=False)
         try:
-            options = ray.remote(kind).options(
+            options = actor.options(
                 num_cpus=0,
                 num_gpus=0,
                 max_restarts=0,

@@ -68,4 +68,4 @@ def merge(here: Readings, there: Sequence[GpuReading], cuda_here: bool) -> Readi
     if not there:
         return here
     own = here.gpus if cuda_here else ()
-    return replace(here, gpus=(*own, *there), absence=None, fault=None)
+    return replace(here, gpus=(*own, *there), absence=None, fault=None, fault_here=here.fault)

@@ -47,7 +47,7 @@ def slots_check(
 def _on_gpus(settings: Settings, count: int) -> Check:
     asked = settings.jobs_per_gpu
     if asked == "auto":
-        detail = f"1 on each of {count} GPUs at first, more while it is idle (jobs_per_gpu)"
+        detail = f"1 on each GPU, {count} in all, at first, more while it is idle (jobs_per_gpu)"
         return passed(NAME, detail, {"gpus": count})
-    detail = f"{asked} on each of {count} GPUs (jobs_per_gpu)"
+    detail = f"{asked} on each GPU, {count} in all (jobs_per_gpu)"
     return passed(NAME, detail, {"gpus": count, "jobs_per_gpu": asked})

@@ -72,6 +72,8 @@ class Readings:
     fault: str | None = None
     """What is wrong with a driver that should work, and what to do about it: a clause without a
     full stop."""
+    fault_here: str | None = None
+    """The same of this machine's driver where GPUs of other machines are there all the same."""
 
     def find(self, uuid: str) -> GpuReading | None:
         """Return the GPU or MIG instance with that UUID, or None."""

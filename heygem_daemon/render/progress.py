@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -170,11 +170,13 @@ class ChunkReporter:
     def _look(self) -> None:
         """Look which chunks are finished, whoever drew them."""
         self._looked_at = time.monotonic()
-        self._finished |= {
-            each.number
-            for each in self._plan
-            if each.number not in self._finished and each.segment_path(self._workspace).exists()
-        }
+        with suppress(FileNotFoundError):  # before the first chunk there is no workspace
+            there = {each.name for each in self._workspace.iterdir()}
+            self._finished |= {
+                each.number
+                for each in self._plan
+                if each.segment_path(self._workspace).name in there
+            }
 
     def _count_finished(self) -> int:
         """Return how many frames are drawn of the chunks that are finished, and of the current one

@@ -162,7 +162,7 @@ class DeviceFinder:
 
     @property
     def has_no_healthy_device(self) -> bool:
-        """Whether every device of this machine is at fault or in quarantine."""
+        """Whether every device is at fault or in quarantine."""
         gpus = self._gpus()
         if gpus:
             return not self._healthy(gpus)
@@ -238,9 +238,9 @@ class DeviceFinder:
             return None
         if self.readings.absence is not None:
             return self.readings.absence
-        if self.readings.fault is not None:
-            return None
         found = self.readings.find(uuid)
+        if self.readings.fault or (found is None and self.readings.fault_here):
+            return None
         return "the driver no longer shows it" if found is None else found.fault
 
     def label(self, worker: WorkerOccupancy) -> str:
@@ -291,8 +291,9 @@ class DeviceFinder:
     def _with_missing_gpu_fault(self, readings: Readings) -> Readings:
         """The readings, with a fault where the GPUs have disappeared a short while ago."""
         now = self._clock.monotonic()
-        if readings.gpus:
+        if any(not each.node for each in readings.gpus):
             self._gpus_last_here = now
+        if readings.gpus:
             return readings
         recently = (
             self._gpus_last_here is not None and now - self._gpus_last_here < MISSING_GPU_SECONDS

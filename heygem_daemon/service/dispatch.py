@@ -341,7 +341,7 @@ class Dispatcher:
             order = build_render(job, self._settings, share)
             self._executor.submit(choice.device, order, choice.need_bytes)
         except OSError as error:
-            reason = f"no worker process could be started: {error}"
+            reason = f"no worker could be started: {error}"
             self.attempts.end(job.id, Deferred(job_id=job.id, reason=reason))
 
 

@@ -19,6 +19,9 @@ from heygem_daemon.system.processors import Processors
 REST_SECONDS = 600.0
 """How long after a slot was taken away no other one is tried: other jobs may be different."""
 
+MAX_GAP_SECONDS = 300.0
+"""What was seen longer ago was seen with other jobs, and is not compared."""
+
 MAX_SAMPLE_SECONDS = 5.0
 """A longer time between two samples says nothing."""
 
@@ -32,6 +35,8 @@ class _Watch:
     """Of the present window."""
     before: float | None = None
     """The GPU's share of the time with one slot less, measured just before; in per cent."""
+    sampled_at: float = float("-inf")
+    """When it was last seen with all slots at work, monotonic."""
     wanted_at: float = float("-inf")
     """When a job last waited for this GPU, monotonic."""
     rests_until: float = float("-inf")
@@ -106,7 +111,9 @@ class GpuCapacity:
         for gpu in readings.gpus:
             watch = self._watch(gpu.uuid)
             if not gpu.node and gpu.utilisation is not None and at_work[gpu.uuid] >= watch.slots:
-                busy = times.percent_since(earlier)
+                if now - watch.sampled_at > MAX_GAP_SECONDS:
+                    watch.load, watch.before = GpuLoad(), None
+                watch.sampled_at, busy = now, times.percent_since(earlier)
                 watch.load = watch.load.with_sample(seconds, gpu.utilisation, busy)
                 self._decide(gpu, watch, now)
 

@@ -11,10 +11,13 @@ import pytest
 from loguru import logger
 
 from heygem_daemon.cluster import agent as agents
+from heygem_daemon.cluster import link as link_module
+from heygem_daemon.cluster.agent import Agent
 from heygem_daemon.cluster.executor import LONGEST_PAUSE_SECONDS, SILENT_SECONDS, ClusterExecutor
-from heygem_daemon.cluster.link import plain_name
+from heygem_daemon.cluster.link import ClusterLink, plain_name
 from heygem_daemon.cluster.link_process import LinkConnection, LinkEnded
-from heygem_daemon.cluster.messages import FromLink, LinkSetup, LinkState
+from heygem_daemon.cluster.messages import FromLink, LinkSetup, LinkState, NodeFacts
+from heygem_daemon.cluster.nodes import AgentHandle, ClusterNode, NodeSilent
 from heygem_daemon.cluster.start import link_setup
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.placement import CPU
@@ -37,7 +40,7 @@ class Desk:
         self.woken = threading.Event()
         self.clock = FakeClock(0.0)
         self.links: list[FakeConnection] = []
-        settings = Settings(
+        self.settings = settings = Settings(
             spool=folder / "spool", device="cpu", engine="builtin", cpu_workers=2, confine="off"
         )
         (folder / "spool").mkdir()
@@ -280,3 +283,62 @@ def test_a_stop_waits_for_the_jobs_of_nodes(desk: Desk) -> None:
     desk.executor.close(PATIENCE)
     desk.events += desk.executor.poll()
     assert [each.job_id for each in desk.found(Halted) if each.job_id] == ["chunked"]
+
+
+def test_an_agent_that_reads_its_weights_for_long_does_not_end_itself(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[None] = []
+    monkeypatch.setattr("heygem_daemon.cluster.agent.FENCE_SECONDS", 0.3)
+
+    def read_for_long(*_paths: Path) -> NodeFacts:
+        time.sleep(1.0)
+        return FACTS
+
+    monkeypatch.setattr("heygem_daemon.cluster.agent.gather_facts", read_for_long)
+    monkeypatch.setattr("heygem_daemon.cluster.agent.FACTS_SECONDS", 2.0)
+    setup = link_setup(desk.settings).agents.model_dump_json()
+    agent = Agent(setup, FAKE, end=lambda: ended.append(None))
+    assert agent.facts()
+    assert not ended
+    time.sleep(1.0)
+    assert ended
+    agent.close()
+
+
+def test_a_link_that_spoke_while_the_loop_was_busy_is_kept(desk: Desk) -> None:
+    desk.wait_for_nodes(1)
+    desk.links[-1].on_message(LinkState(fault=""))
+    desk.clock.now += 2 * SILENT_SECONDS
+    desk.executor.poll()
+    assert len(desk.executor.cpus()) == 1
+    assert len(desk.links) == 1
+
+
+def test_a_machine_that_was_started_again_waits_for_its_own_name() -> None:
+    names: list[str] = []
+
+    class Nodes(FakeCluster):
+        def start_agent(self, node: ClusterNode, setup: str) -> AgentHandle:
+            names.append(node.name)
+            raise NodeSilent("it is starting")
+
+    cluster = Nodes(FAKE)
+    setup = link_setup(Settings.model_validate({"cluster": "auto"}))
+    link = ClusterLink(setup, cluster, FACTS, lambda _message: None, again_seconds=0.5)
+    for number in (1, 2):
+        cluster.nodes = lambda: [ClusterNode(f"id {number}", "anna")]  # type: ignore[method-assign] # noqa: B023
+        deadline = time.monotonic() + PATIENCE
+        while len(names) < number and time.monotonic() < deadline:
+            link.look()
+            time.sleep(0.05)
+    cluster.nodes = lambda: [ClusterNode(f"id {each}", "bert") for each in "ab"]  # type: ignore[method-assign]
+    link.look()
+    link.close()
+    assert names[:2] == ["anna", "anna"]
+    assert sorted(names[2:]) == ["bert", "bert-id b"]
+
+
+def test_an_answer_that_makes_no_sense_is_silence() -> None:
+    with pytest.raises(NodeSilent, match="cannot be read"):
+        link_module._parse(NodeFacts, "{]")

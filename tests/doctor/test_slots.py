@@ -39,5 +39,5 @@ def test_more_workers_than_cores_are_warned_of() -> None:
 
 
 def test_gpus_have_the_jobs_of_the_settings() -> None:
-    assert found(gpus=2, jobs_per_gpu=3).detail == "3 on each of 2 GPUs (jobs_per_gpu)"
-    assert found(gpus=2, jobs_per_gpu="auto").detail.startswith("1 on each of 2 GPUs at first")
+    assert found(gpus=2, jobs_per_gpu=3).detail == "3 on each GPU, 2 in all (jobs_per_gpu)"
+    assert found(gpus=2, jobs_per_gpu="auto").detail.startswith("1 on each GPU, 2 in all, at first")

@@ -1,10 +1,17 @@
 """Jobs on other machines: what the service shows of them, and what it does when one is lost."""
 
+from dataclasses import replace
+
+import pytest
+
+from heygem_daemon.cluster.start import merge
 from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.gpu.placement_request import NodeCpu
+from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.protocol import Deferred, MemoryUsage
 from heygem_daemon.report.metrics import format_prometheus
 from tests.fakes.executor import keep_running, rendered
+from tests.fakes.gpu import NO_GPU, driver, gpu
 from tests.fakes.service import ServiceHarness
 
 
@@ -57,3 +64,32 @@ def test_a_job_of_a_lost_node_starts_elsewhere_at_once(harness: ServiceHarness) 
     assert after.workspace != before.workspace, "the lost node knows the workspace"
     assert len(harness.outbox()) >= 1
     assert harness.status().counts.published == 1
+
+
+def test_the_gpu_of_a_lost_node_keeps_no_job_from_the_cpu(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heygem_daemon.service.devices.is_cuda_usable", lambda: True)
+    harness.readings = driver(replace(gpu(0), node="anna"))
+    service = harness.service()
+    harness.run_rounds(service, 5)
+    harness.readings = NO_GPU
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 20)
+    assert "talk.mp4" in harness.outbox()
+
+
+def test_a_silent_driver_here_takes_no_gpu_away_because_a_node_has_one(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heygem_daemon.service.devices.is_cuda_usable", lambda: True)
+    there = (replace(gpu(1), node="anna"),)
+    harness.readings = merge(driver(gpu(0)), there, cuda_here=True)
+    harness.executor.answer = keep_running
+    service = harness.service()
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 20)
+    harness.readings = merge(Readings(fault="the driver does not answer"), there, cuda_here=True)
+    harness.run_rounds(service, 60)
+    assert [each.state for each in harness.status().jobs] == ["running"]
+    assert harness.logged("is lost under the job") == 0
