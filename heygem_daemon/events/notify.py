@@ -121,7 +121,8 @@ class CommandsDropped(
 
 
 class CommandsKept(
-    Event, text="{count} commands of on_published that have not ended run after the next start"
+    Event,
+    text="commands of on_published that have not ended: {count}; they run after the next start",
 ):
     """The daemon stopped before their turn, or while the first of them ran."""
 

@@ -68,6 +68,10 @@ class _Order:
         return self.kept.path
 
 
+class _CutOff(Exception):
+    """The command was killed because the daemon stops."""
+
+
 class CommandRunner:
     """Runs commands in a thread of its own, in the order of their jobs."""
 
@@ -86,6 +90,8 @@ class CommandRunner:
         self._waiting: deque[_Order] = deque()
         """In the order of the jobs; the first one runs."""
         self._is_closing = Event()
+        self._was_killed = Event()
+        """Set before ``close`` kills the present command."""
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = Thread(target=self._run_all, name="commands", daemon=True)
         self._thread.start()
@@ -103,8 +109,10 @@ class CommandRunner:
         self._is_closing.set()
         self._given.put(None)
         self._thread.join(seconds)
-        if (process := self._process) is not None:
-            _kill_group(process)
+        if self._thread.is_alive():
+            self._was_killed.set()
+            if (process := self._process) is not None:
+                _kill_group(process)
             self._thread.join(KILLED_SECONDS)
 
     def _run_all(self) -> None:
@@ -147,22 +155,23 @@ class CommandRunner:
             CommandFailed(order.result.name, "the daemon stopped before it had ended").log()
 
     def _run_first(self) -> bool:
-        """Run the first command; return whether it ended before the runner was closed."""
+        """Run the first command; return whether it ended, and was not killed by ``close``."""
         order, began = self._waiting[0], time.monotonic()
         try:
             problem = self._run(order)
+        except _CutOff:
+            return False
         except OSError as error:
             problem = f"it could not be started: {error.strerror or error}"
         if not problem:
             CommandEnded(order.result.name, round(time.monotonic() - began, 3)).log()
-        elif self._is_closing.is_set():
-            return False
         else:
             CommandFailed(order.result.name, problem).log()
         return True
 
     def _run(self, order: _Order) -> str:
-        """Run one command; return what is wrong, or nothing. Raises OSError."""
+        """Run one command; return what is wrong, or nothing. Raises OSError, and ``_CutOff`` where
+        ``close`` has killed it."""
         limits, result = order.limits, order.result
         if not result.exists():
             return "its result is gone"
@@ -185,6 +194,8 @@ class CommandRunner:
                 start_new_session=True,
             )
             self._process = process
+            if self._was_killed.is_set():
+                _kill_group(process)
             end = _End(process.stderr)
             try:
                 assert process.stdin is not None
@@ -197,6 +208,8 @@ class CommandRunner:
                 _kill_group(process)
                 process.wait()
                 self._process = None
+            if status == -signal.SIGKILL and self._was_killed.is_set():
+                raise _CutOff
             return "" if status == 0 else _describe(status, end.last_line())
 
     def _wait(self, process: "subprocess.Popen[bytes]", seconds: float) -> int | None:

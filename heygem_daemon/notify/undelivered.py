@@ -1,12 +1,8 @@
-"""The occasions that a target still has to be told of, kept in ``.state/notifications.json`` while
-there are any: a restart of the daemon, a reload and a death of the process that delivers lose none.
-
-A file that cannot be read, or not written, costs no more than what is in it.
-"""
+"""The occasions that a target has not taken yet, kept in ``.state/notifications.json`` while there
+are any: a restart of the daemon, a reload and a death of the process that delivers lose none."""
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -19,9 +15,9 @@ from heygem_daemon.events.notify import (
     NotificationsNotKept,
     NotificationsUnreadable,
 )
+from heygem_daemon.notify.kept_file import KeptFile
 from heygem_daemon.notify.occasion import Delivery, Errand, Taken, most_dispensable
-from heygem_daemon.system import paths
-from heygem_daemon.system.untrusted import TextLimits, UnreadableText, parse_model, read_text
+from heygem_daemon.system.untrusted import TextLimits
 
 FILE = "notifications.json"
 """Its name in .state/."""
@@ -58,9 +54,7 @@ class Undelivered:
         self._clock = clock
         self._errands: dict[str, Errand] = {}
         self._has_dropped = False
-        self._file: Path | None = None
-        self._told = ""
-        """Why nothing could be written, as it was last logged."""
+        self._file: KeptFile | None = None
         self._lock = Lock()
         self._file_lock = Lock()
 
@@ -71,10 +65,10 @@ class Undelivered:
         """Take up what an earlier run has left in a folder, and keep there what waits. A folder
         that is open already is not read again."""
         with self._file_lock:
-            if self._file == folder / FILE:
+            if self._file is not None and self._file.path == folder / FILE:
                 return
-            self._file = folder / FILE
-            found = self._read(self._file)
+            self._file = _kept_file(folder / FILE)
+            found = self._file.read(KeptNotifications, LIMITS)
         with self._lock:
             known, self._errands = self._errands, {}
             for errand in (*found, *known.values()):
@@ -84,13 +78,12 @@ class Undelivered:
         """Keep what waits for the next run, and forget it."""
         self.save()
         with self._file_lock:
-            is_open, self._file = self._file is not None, None
+            problem = NO_SPOOL if self._file is None else self._file.problem
+            self._file = None
         with self._lock:
             count, self._errands = len(self._errands), {}
-        if count and is_open and not self._told:
-            NotificationsKept(count).log()
-        elif count:
-            NotificationsNotKept(self._told or NO_SPOOL).log()
+        if count:
+            (NotificationsNotKept(problem) if problem else NotificationsKept(count)).log()
 
     def add(self, errand: Errand) -> None:
         """Keep an errand from now on."""
@@ -98,12 +91,12 @@ class Undelivered:
             self._put(errand)
 
     def take(self, taken: Taken) -> None:
-        """Note which targets have to be told."""
+        """Note which targets have to take it."""
         with self._lock:
             self._keep_for(taken.id, taken.targets)
 
     def settle(self, delivery: Delivery) -> None:
-        """Note that a target was told, or never will be."""
+        """Note that a target took it, or never will."""
         with self._lock:
             errand = self._errands.get(delivery.id)
             if errand is not None and errand.targets is not None:
@@ -133,15 +126,7 @@ class Undelivered:
                 return
             with self._lock:
                 waiting = list(self._errands.values())
-            try:
-                _write(self._file, waiting)
-            except OSError as error:
-                problem = error.strerror or str(error)
-                if problem != self._told:
-                    NotificationsNotKept(problem).log()
-                self._told = problem
-            else:
-                self._told = ""
+            self._file.write(_text(waiting))
 
     def _put(self, errand: Errand) -> None:
         self._errands[errand.occasion.id] = errand
@@ -154,7 +139,7 @@ class Undelivered:
         self._has_dropped = is_full
 
     def _keep_for(self, occasion_id: str, targets: tuple[str, ...]) -> None:
-        """Note who is still to be told of an occasion that is known."""
+        """Note which targets have not taken an occasion that is known."""
         if (errand := self._errands.get(occasion_id)) is None:
             return
         if targets:
@@ -162,26 +147,20 @@ class Undelivered:
         else:
             del self._errands[occasion_id]
 
-    def _read(self, file: Path) -> list[Errand]:
-        try:
-            return list(parse_model(KeptNotifications, read_text(file, LIMITS), LIMITS).root)
-        except FileNotFoundError:
-            return []
-        except (UnreadableText, OSError) as error:
-            NotificationsUnreadable(str(file), UNREADABLE, str(error)).log()
-            with suppress(OSError):
-                paths.replace(file, file.with_name(UNREADABLE))
-            return []
+
+def _kept_file(file: Path) -> KeptFile:
+    return KeptFile(
+        file,
+        UNREADABLE,
+        lambda reason: NotificationsUnreadable(str(file), UNREADABLE, reason).log(),
+        lambda reason: NotificationsNotKept(reason).log(),
+    )
 
 
-def _write(file: Path, waiting: list[Errand]) -> None:
-    """Raises OSError."""
-    if not waiting:
-        with suppress(FileNotFoundError):
-            paths.remove_file(file)
-        return
-    text = b"[\n" + b",\n".join(reversed(list(_newest_lines(waiting)))) + b"\n]\n"
-    paths.write(file, text, temporary_name=f".{file.name}.part", durable=True, mode=0o600)
+def _text(waiting: list[Errand]) -> bytes:
+    """Return the content of the file; empty: nothing waits."""
+    lines = list(_newest_lines(waiting))
+    return b"[\n" + b",\n".join(reversed(lines)) + b"\n]\n" if waiting else b""
 
 
 def _newest_lines(waiting: list[Errand]) -> Iterator[bytes]:

@@ -186,7 +186,9 @@ def test_what_did_not_end_runs_after_the_next_start(
     first.add(("true",), result, "j2", limits(result))
     wait_until(lambda: first._process)
     first.close(0.1)
-    assert ended(log, "2 commands of on_published that have not ended run after the next start")
+    assert ended(
+        log, "commands of on_published that have not ended: 2; they run after the next start"
+    )
     assert not ended(log, "failed")
     command = ("cp", "{result}", "{folder}/../elsewhere/{id}")
     second = CommandRunner(KeptCommands(tmp_path), (command, limits(result, "elsewhere")))
@@ -194,6 +196,26 @@ def test_what_did_not_end_runs_after_the_next_start(
     assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["j1", "j2"]
     wait_until(lambda: not (tmp_path / FILE).exists())
     second.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "seconds", "reason"),
+    [
+        ("sleep 1; exit 3", 30.0, "it ended with status 3"),
+        ("sleep 3600", 1.0, "it took more than 1 s and was killed"),
+        ("sleep 1; kill -9 $$", 30.0, "it ended with signal 9"),
+    ],
+)
+def test_what_fails_by_itself_during_a_stop_is_logged_and_not_run_again(
+    result: Path, log: list[str], tmp_path: Path, script: str, seconds: float, reason: str
+) -> None:
+    keep = KeptCommands(tmp_path)
+    runner = CommandRunner(keep)
+    runner.add(("sh", "-c", script), result, "j1", limits(result, seconds=seconds))
+    wait_until(lambda: runner._process)
+    runner.close(20)
+    assert ended(log, f"the command for talk.mp4 failed: {reason}")
+    assert keep.load() == ()
 
 
 def test_a_daemon_that_is_killed_loses_no_command(
