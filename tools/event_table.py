@@ -4,7 +4,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from heygem_daemon.events import daemon, devices, jobs, notify, requests
+from heygem_daemon.events import cluster, daemon, devices, jobs, notify, requests
 from heygem_daemon.events.event import Event
 from tools.generated import check_or_write, with_table
 
@@ -16,7 +16,7 @@ def all_events() -> list[type[Event]]:
     """Return all kinds of events, in the order of their modules."""
     return [
         each
-        for module in (daemon, devices, jobs, requests, notify)
+        for module in (daemon, devices, jobs, cluster, requests, notify)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Event) and each is not Event
     ]

@@ -17,11 +17,6 @@ class FailedGroup:
     """The latest first. Their names are those that commands use."""
 
     @property
-    def is_batch(self) -> bool:
-        """Whether it is of a batch."""
-        return self.journals[0].member is not None
-
-    @property
     def name(self) -> str:
         """The name that commands use; that of several members of a batch ends with a slash."""
         name = self.journals[0].name

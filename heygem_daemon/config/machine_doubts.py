@@ -29,8 +29,10 @@ def find_machine_doubts(settings: Settings) -> list[str]:
 
 def _command_folders(settings: Settings, user: pwd.struct_passwd | None) -> Iterator[str]:
     """Yield in which folders the command cannot write. ``user``: whose it is; None: this one."""
-    name = user.pw_name if user is not None else pwd.getpwuid(os.geteuid()).pw_name
-    for folder in settings.on_published_folders if settings.on_published else ():
+    if not settings.on_published:
+        return
+    name = user.pw_name if user is not None else _own_name()
+    for folder in settings.on_published_folders:
         if find_fault_inside(folder) is not None:
             continue  # ``unit_doubts`` says that the unit denies it.
         place = shlex.quote(str(folder))
@@ -42,6 +44,13 @@ def _command_folders(settings: Settings, user: pwd.struct_passwd | None) -> Iter
                 f"on_published_folders: {name}, the daemon's user, cannot write in {folder}; run as"
                 f" root: chown {name} {place}"
             )
+
+
+def _own_name() -> str:
+    """Return the name of this process's user; where it has none, as in a container, the number."""
+    with suppress(KeyError):
+        return pwd.getpwuid(os.geteuid()).pw_name
+    return str(os.geteuid())
 
 
 def _targets(settings: Settings, user: pwd.struct_passwd | None) -> Iterator[str]:

@@ -16,7 +16,9 @@ class ClusterHere(Event, text="the cluster {address} can be used again"):
     address: str
 
 
-class NodeHere(Event, text="the node {node} is here: {gpus} GPUs, {slots} jobs on its CPU"):
+class NodeHere(
+    Event, text="the node {node} is here: GPUs: {gpus}, jobs at a time on its CPU: {slots}"
+):
     """A machine of the cluster can take jobs."""
 
     node: str
@@ -31,7 +33,11 @@ class NodeUnused(Event, text="the node {node} gets no job: {reason}", level="WAR
     reason: str
 
 
-class NodeAway(Event, text="the node {node} is lost with {jobs} jobs: {reason}", level="WARNING"):
+class NodeAway(
+    Event,
+    text="the node {node} is lost: {reason}; jobs that start elsewhere: {jobs}",
+    level="WARNING",
+):
     """Its jobs start elsewhere. What it still does is not published."""
 
     node: str

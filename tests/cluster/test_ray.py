@@ -47,7 +47,8 @@ def test_jobs_run_on_nodes_and_survive_their_deaths(machines: Machines, daemon: 
     started = daemon.log.count("job started")
     os.kill(machines.agent("anna"), signal.SIGSTOP)
     killed_at = time.monotonic()
-    daemon.wait_for("the node anna is lost with 1 jobs")
+    daemon.wait_for("the node anna is lost: ")
+    assert "jobs that start elsewhere: 1" in daemon.log
     lost_after = time.monotonic() - killed_at
     assert lost_after < ELSEWHERE_SECONDS
     os.kill(machines.raylet("bert"), signal.SIGKILL)

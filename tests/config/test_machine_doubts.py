@@ -12,7 +12,7 @@ from heygem_daemon.config.machine_doubts import find_machine_doubts
 from heygem_daemon.config.settings import Settings
 from tests.fakes.accounts import accounts
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask for another user")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can ask for another user")
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def doubts(place: Path, **values: object) -> list[str]:
     return find_machine_doubts(Settings.model_validate(given))
 
 
+@needs_root
 def test_targets_that_the_daemons_user_cannot_read_are_told(place: Path) -> None:
     file, (user,) = place / "targets.toml", accounts(1)
     file.write_text("")
@@ -46,6 +47,7 @@ def test_targets_that_the_daemons_user_cannot_read_are_told(place: Path) -> None
     assert "let daemon enter" in doubts(place, notifications=file)[0].replace(user, "daemon")
 
 
+@needs_root
 def test_folders_in_which_the_command_cannot_write_are_told(place: Path) -> None:
     folder, (user,) = place / "archive", accounts(1)
     given = {"on_published": ("true", "{result}"), "on_published_folders": (folder,)}
@@ -64,3 +66,14 @@ def test_folders_in_which_the_command_cannot_write_are_told(place: Path) -> None
     ]
     os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
     assert doubts(place, **given) == []
+
+
+@pytest.mark.parametrize("command", [(), ("true", "{result}")], ids=["no command", "a command"])
+def test_a_user_without_an_account_is_named_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 3_999_999)
+    folder = tmp_path / "archive"
+    found = doubts(tmp_path, on_published=command, on_published_folders=(folder,))
+    doubt = f"{folder} is no folder; run as root: mkdir -p {folder} && chown 3999999 {folder}"
+    assert found == ([f"on_published_folders: {doubt}"] if command else [])

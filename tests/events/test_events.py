@@ -53,6 +53,11 @@ def test_the_document_holds_every_event_as_it_is_now() -> None:
     assert updated(text) == text, "run: python -m tools.event_table --write"
 
 
+def test_every_module_of_events_is_in_the_table() -> None:
+    modules = {path.stem for path in (PACKAGE / "events").glob("*.py")} - {"__init__", "event"}
+    assert {each.__module__.rpartition(".")[2] for each in all_events()} == modules
+
+
 def test_names_are_unique_and_fields_clash_with_nothing() -> None:
     names = [each.event_name() for each in all_events()]
     assert len(set(names)) == len(names) > 50
