@@ -80,7 +80,7 @@ def test_what_the_reader_does_survives_a_newer_page(page: OpenPage) -> None:
     run = page.browser.run
     run("document.querySelector('[data-language=zh]').click()")
     run("document.querySelector('details').open = true")
-    run("document.querySelector('li[data-key=\"outbox more 8.mp4\"] a').focus()")
+    run("document.querySelector('li[data-key=\"outbox\\tmore 8.mp4\"] a').focus()")
     run("scrollTo(0, 300)")
     for percent in (5, 6):
         page.write(jobs=working(percent), state="working")
@@ -95,7 +95,7 @@ def test_what_the_reader_does_survives_a_newer_page(page: OpenPage) -> None:
     assert run("document.querySelector('details').open")
     assert run("scrollY") >= 300
     names = run("Array.from(document.querySelectorAll('#results ~ ul > li'), e => e.dataset.key)")
-    assert names == [f"outbox {name}" for name in names_in_order(page)]
+    assert names == [f"outbox\t{name}" for name in names_in_order(page)]
 
 
 def names_in_order(page: OpenPage) -> list[str]:
@@ -103,6 +103,28 @@ def names_in_order(page: OpenPage) -> list[str]:
     names = [f"{each}.mp4" for each in singles]
     names.insert(names.index("more 1.mp4") + 1, "launch")
     return names
+
+
+ALIKE = {
+    "a folder": ("outbox/a/b.mp4", "outbox/a b.mp4"),
+    "a character that is written as another name": ("outbox/a\x07.mp4", "outbox/a\\x07.mp4"),
+}
+
+
+@pytest.mark.parametrize("paths", ALIKE.values(), ids=ALIKE)
+def test_of_results_with_nearly_one_path_all_stay(page: OpenPage, paths: tuple[str, ...]) -> None:
+    page.write(finished=(), finished_batches=())
+    page.open()
+    results = [
+        published(f"same {number}").model_copy(update={"path": path, "id": f"same {number}"})
+        for number, path in enumerate(paths)
+    ]
+    for number in range(3):
+        page.write(finished=(published(f"new {number}"), *results))
+        page.shows(f"new {number}")
+        assert page.is_same
+        count = page.browser.run("document.querySelectorAll('#results ~ ul > li').length")
+        assert count == 3
 
 
 def test_a_page_that_is_written_again_unchanged_stays_untouched(page: OpenPage) -> None:

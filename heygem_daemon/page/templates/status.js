@@ -91,6 +91,7 @@
         old.insertBefore(document.importNode(child, true), at);
         return;
       }
+      present.delete(key);  // a second one of this key is another one
       if (match === at) { at = at.nextSibling; } else { old.insertBefore(match, at); }
       renew(match, child);
     });
