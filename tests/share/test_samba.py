@@ -418,6 +418,7 @@ FORBIDDEN = (
 )
 """Commands of smbclient in the share ``name``. All of them must fail."""
 
+DAEMONS_OWN = (".status.", "status.")
 REFUSALS = ("NT_STATUS_", "Server doesn't support UNIX CIFS calls")
 
 
@@ -455,14 +456,14 @@ def test_users_cannot_lock_the_daemon_out(share: Share) -> None:
 
 def tree(folder: Path) -> dict[str, tuple[int, int]]:
     """Return inode and mode of everything below a folder, without what the daemon itself writes."""
-    names = {str(path.relative_to(folder)): path.lstat() for path in (folder, *folder.rglob("*"))}
-    own = (".state/", "logs/", "status.", ".status.")
-    kept = {
-        name: status
-        for name, status in names.items()
-        if not name.startswith(own) and not Path(name).name.startswith((".status.", "status."))
-    }
-    return {name: (status.st_ino, status.st_mode) for name, status in kept.items()}
+    found = {}
+    for path in (folder, *folder.rglob("*")):
+        name = path.relative_to(folder)
+        if name.parts[:1] in ((".state",), ("logs",)) or name.name.startswith(DAEMONS_OWN):
+            continue  # before lstat(): the daemon writes them anew at any time
+        status = path.lstat()
+        found[str(name)] = (status.st_ino, status.st_mode)
+    return found
 
 
 def status_of(share: Share, name: str) -> str:
