@@ -4,13 +4,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Annotated
 
 import typer
 
-from heygem_daemon.cli.failures import FailedGroup, group_failures
+from heygem_daemon.cli.failures import MAX_GONE, FailedGroup, find_failures
 from heygem_daemon.cli.jobs import existing_spool
 from heygem_daemon.cli.liveness import FoundDaemon, find_daemon
 from heygem_daemon.cli.output import (
@@ -35,9 +36,6 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.publish import ended_path
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
-
-MAX_GONE = 50
-"""How many ended jobs are looked at beyond those to list: people may have deleted their files."""
 
 WATCH_SECONDS = 2.0
 """How often ``--watch`` looks again."""
@@ -109,22 +107,19 @@ def _look(settings: Settings, last: int) -> SpoolView:
         at=now,
         daemon=daemon,
         read=None if daemon.status else read_spool(spool, daemon.last, now, settings.folders),
-        results=_still_there(spool, spool.latest_published(last + MAX_GONE), last),
-        failures=group_failures(
-            _still_there(spool, spool.latest_failed(last + MAX_GONE), last + MAX_GONE)
-        )[:last],
+        results=list(islice(_still_there(spool, spool.latest_published(last + MAX_GONE)), last)),
+        failures=find_failures(spool.latest_failed, partial(_still_there, spool), last),
         batches=spool.batches.latest_finished(last),
     )
 
 
-def _still_there(spool: Spool, journals: Iterable[Journal], last: int) -> list[Journal]:
-    """Return the last of the jobs whose files are there, as the status page does. Where one has
-    taken the place of another, as after a retry, the last one counts."""
+def _still_there(spool: Spool, journals: Iterable[Journal]) -> Iterator[Journal]:
+    """Return the jobs whose files are there, as the status page does. Where one has taken the place
+    of another, as after a retry, the last one counts."""
     by_path: dict[PurePosixPath, Journal] = {}
     for journal in journals:
         by_path.setdefault(ended_path(journal), journal)
-    there = (each for path, each in by_path.items() if paths.exists(spool.root / path))
-    return list(islice(there, last))
+    return (each for path, each in by_path.items() if paths.exists(spool.root / path))
 
 
 def _fields(view: SpoolView) -> dict[str, object]:
