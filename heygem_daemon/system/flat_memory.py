@@ -1,4 +1,4 @@
-"""Keeps the memory of a process that runs for months flat, so that growth means a leak."""
+"""Prevents two kinds of growth that a process shows after hours and that are no leak."""
 
 import ctypes
 import sys
@@ -11,16 +11,16 @@ LARGE_BYTES = 128 << 10
 default, which it otherwise raises with each large block, up to 32 MiB."""
 INTERNED_STRINGS = 50_000
 """How many strings are interned for a moment. With the 30,000 or so that a daemon has loaded, they
-make CPython's table of them as large as it gets, with room for 87,000."""
+make CPython enlarge its table of them once more, which then has room for 43,000 at a time."""
 
 
 def keep_memory_flat() -> None:
-    """Let this process, which should have no other thread yet, grow now and not later.
+    """Make the allocator and the table of interned strings of this process fit for months.
 
-    Its allocator gives large blocks back, and serves all threads from one heap: the pages and
-    reports that a daemon makes again and again leave holes otherwise. And the table of interned
-    strings, to which each new path adds, is made as large as it ever gets: else it grows by 2 MB
-    after hours. Has no effect with another C library than glibc. Raises nothing.
+    The allocator gives large blocks back, and serves all threads from one heap: otherwise the pages
+    and reports that a daemon makes again and again leave holes. The table of interned strings, to
+    which each new path adds, would grow by 2 MB after hours, and does so at once. Call it before
+    there are other threads. The allocator is changed with glibc only. Raises nothing.
     """
     with suppress(AttributeError, OSError):
         set_option = ctypes.CDLL(None).mallopt
