@@ -41,7 +41,6 @@ where users see it. A batch is claimed as a whole."""
 MAX_FAULTS = 5
 """How many candidates are tried in one round where the disk or share fails."""
 
-
 MAX_MISSED = 5
 """How many candidates of one owner are tried in vain in one round. Who touches his files all the
 time would keep everybody else waiting."""

@@ -61,6 +61,9 @@ class _Begun:
     which: tuple[str, ...]
     """Which of several jobs of one name it is about, as clauses."""
 
+    removes: tuple[str, ...] = ()
+    """The names of the records that it deletes, or changes; a retry: none."""
+
     def answer(self, text: str) -> Decision:
         """Return the decision with an answer that also says which job it is about."""
         return Decision(answer=Answer("; ".join([text, *self.which])))
@@ -169,12 +172,14 @@ class EndedRequests:
             chosen = choose_to_remove(found)
             if not chosen:
                 return self._answer_nothing(request, others)
-            records = [each.record_name for each in chosen]
+            records = tuple(each.record_name for each in chosen)
             steps = self._spool.ended.removing(records, _name_of(request, chosen))
-            self._begun[key] = _Begun(steps, _which(found, chosen, others))
+            self._begun[key] = _Begun(steps, _which(found, chosen, others), records)
         begun, name = self._begun[key], printable(request.name.strip())
         gone = self._go_on(key, budget)
         if isinstance(gone, list):
+            for each in begun.removes:
+                self._index.read_again(each)
             files = counted(len(gone), "1 file or folder", "{count} files and folders")
             return begun.answer(f"{name} is deleted, {files}")
         return Decision(waits_for=f"{name} is being deleted")

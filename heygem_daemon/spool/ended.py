@@ -123,8 +123,7 @@ def _beginning_members(
     members = [each for each in found if isinstance(each, JobRecord)]
     shared, lacks_media = SharedMedia(layout), False
     for number, each in enumerate(members, 1):
-        _check_inputs(layout, each, shared)
-        lacks_media = lacks_media or _lacks_media(layout, each)
+        lacks_media |= _check_inputs(layout, each, shared)
         if number % RECORDS_A_STEP == 0:
             yield
     return batches.retries.begin_failed(
@@ -133,12 +132,6 @@ def _beginning_members(
         is_alone=fold(asked) == fold(members[-1].title),
         keeps_names=len(members) > 1 and lacks_media,
     )
-
-
-def _lacks_media(layout: SpoolLayout, record: JobRecord) -> bool:
-    """Return whether a media file of a failed member has stayed with its batch."""
-    media = {record.journal.audio_name, record.journal.video_name}
-    return media > {path.name for path in inputs_to_retry(layout, record)} & media
 
 
 def removing(
@@ -179,9 +172,10 @@ def _of_name(layout: SpoolLayout, name: str) -> tuple[list[EndedItem], dict[str,
     return [each for each in items if fold(name) in each.keys], records
 
 
-def _check_inputs(layout: SpoolLayout, record: JobRecord, shared: SharedMedia) -> None:
+def _check_inputs(layout: SpoolLayout, record: JobRecord, shared: SharedMedia) -> bool:
     """Raise BadInput if the input files for another attempt are missing, or are not those that the
-    job had. What a failed member shares with others may be with its batch instead."""
+    job had. Return whether one is missing in its folder all the same: what a failed member shares
+    with others may be with its batch instead."""
     own = {path.name for path in inputs_to_retry(layout, record)}
     names = [name for name in record.journal.input_names.values() if name not in own]
     changed = [name for name in names if paths.exists(record.folder(layout) / name)]
@@ -193,6 +187,7 @@ def _check_inputs(layout: SpoolLayout, record: JobRecord, shared: SharedMedia) -
             " members of its batch.",
             "Try again when the batch has ended.",
         )
+    is_elsewhere = bool(missing)
     missing = [name for name in missing if shared.find(record.journal, name) is None]
     remedy = "Drop both files into the inbox again."
     if changed:
@@ -207,6 +202,7 @@ def _check_inputs(layout: SpoolLayout, record: JobRecord, shared: SharedMedia) -
             f" {' and '.join(map(printable, missing))} is missing.",
             remedy,
         )
+    return is_elsewhere
 
 
 def _unknown(name: str) -> BadInput:

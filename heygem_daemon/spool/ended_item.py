@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from heygem_daemon.spool.batch.last_made import media_identities, published_ends
 from heygem_daemon.spool.finished import input_identities
 from heygem_daemon.spool.names import fold
-from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordKind
+from heygem_daemon.spool.records import (
+    AnyRecord,
+    BatchRecord,
+    JobRecord,
+    RecordKind,
+    file_identity,
+)
 from heygem_daemon.spool.requests import MAX_REQUEST_BYTES
 
 
@@ -72,13 +78,8 @@ def describe_ended(name: str, record: AnyRecord) -> EndedItem:
         record.completed_at,
         member is not None,
         inputs,
-        frozenset(file_identity(file.inode, file.size, file.mtime_ns) for file in found),
+        frozenset(map(file_identity, found)),
     )
-
-
-def file_identity(inode: int, size: int, mtime_ns: int) -> int:
-    """Return what distinguishes a file from others, wherever it is moved."""
-    return hash((inode, size, mtime_ns))
 
 
 def choose_to_retry(found: Sequence[EndedItem]) -> list[EndedItem]:

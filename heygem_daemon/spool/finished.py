@@ -9,7 +9,7 @@ from heygem_daemon.spool.history import add_history
 from heygem_daemon.spool.job import SIDECAR_FILE, Journal
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.record_store import load_record, remove_record
-from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
+from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, file_identity
 from heygem_daemon.spool.steps import Steps, finish
 from heygem_daemon.system import paths
 
@@ -92,8 +92,7 @@ def input_identities(record: JobRecord) -> frozenset[int]:
         return frozenset()
     names = (record.journal.audio_name, record.journal.video_name)
     places = {(*record.location, name) for name in names}
-    found = (file for file in record.files if file.path in places)
-    return frozenset(hash((file.inode, file.size, file.mtime_ns)) for file in found)
+    return frozenset(file_identity(file) for file in record.files if file.path in places)
 
 
 class FinishedWatcher:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from heygem_daemon.spool.batch.last_made import last_made
-from heygem_daemon.spool.ended_item import EndedItem, describe_ended, file_identity
+from heygem_daemon.spool.ended_item import EndedItem, describe_ended
+from heygem_daemon.spool.job import FileIdentity
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.record_store import load_record, names_of_records
+from heygem_daemon.spool.records import file_identity
 from heygem_daemon.spool.requests import Request
 
 T = TypeVar("T")
@@ -23,8 +25,8 @@ class FinishedIndex:
 
     def __init__(self, layout: SpoolLayout) -> None:
         self._layout = layout
-        self._items: dict[str, EndedItem | None] = {}
-        """By the name of the record; None: it says nothing that can be used."""
+        self._items: dict[str, EndedItem] = {}
+        """By the name of the record."""
         self._by_key: defaultdict[str, set[str]] = defaultdict(set)
         self._by_inputs: defaultdict[frozenset[int], set[str]] = defaultdict(set)
         self._short: Counter[int] = Counter()
@@ -33,7 +35,7 @@ class FinishedIndex:
     def has_file(self, status: os.stat_result) -> bool:
         """Return whether a short file with this lstat is one of an item that has ended, wherever
         somebody has moved it."""
-        return file_identity(status.st_ino, status.st_size, status.st_mtime_ns) in self._short
+        return file_identity(FileIdentity.of(status)) in self._short
 
     def update(self, limit: int, has_time: Callable[[], bool] = lambda: True) -> bool:
         """Read at most ``limit`` new records, the newest first, and no more as soon as ``has_time``
@@ -45,10 +47,14 @@ class FinishedIndex:
         for number, name in enumerate(new):
             if number == limit or not has_time():
                 return False
-            # The record of a job whose last move is under way counts as soon as that is made.
-            if (record := load_record(self._layout, name)) is not None:
-                self._add(name, describe_ended(name, record))
+            self._read(name)
         return True
+
+    def read_again(self, name: str) -> None:
+        """Read a record anew that has been changed, or forget it if it is gone. ``name``: its name
+        in .state/finished/."""
+        self._forget(name)
+        self._read(name)
 
     def find(self, request: Request, trusted: Collection[int]) -> list[EndedItem]:
         """Return what a request means and may act on, the oldest first."""
@@ -61,7 +67,7 @@ class FinishedIndex:
     def _named(self, request: Request) -> list[EndedItem]:
         """Return what has the request's name in the folder in which it lies, the oldest first."""
         names = {name for key in request.keys for name in self._by_key.get(key, ())}
-        items = [item for name in sorted(names) if (item := self._items[name]) is not None]
+        items = map(self._items.__getitem__, sorted(names))
         return [each for each in items if request.is_about(each.folder)]
 
     def find_last_of(self, item: EndedItem, asked: str) -> tuple[EndedItem, str]:
@@ -69,15 +75,19 @@ class FinishedIndex:
         has, and its key: that one, or a retry of it. Whoever may act on the one may act on the
         other. ``asked``: the key of the item, or of one member of that batch."""
         names = {name for each in item.inputs.values() for name in self._by_inputs[each]}
-        items = {name: each for name in names if (each := self._items[name]) is not None}
         same = {
             name: each.inputs
-            for name, each in items.items()
+            for name, each in ((name, self._items[name]) for name in names)
             if (each.kind == "batch", each.folder, each.owner)
             == (item.kind == "batch", item.folder, item.owner)
         }
         found = last_made({item.record_name: item.inputs, **same}, item.record_name, asked)
-        return (item, asked) if found is None else (items[found[0]], found[1])
+        return (item, asked) if found is None else (self._items[found[0]], found[1])
+
+    def _read(self, name: str) -> None:
+        # The record of a job whose last move is under way counts as soon as that is made.
+        if (record := load_record(self._layout, name)) is not None:
+            self._add(name, describe_ended(name, record))
 
     def _add(self, name: str, item: EndedItem) -> None:
         self._items[name] = item
@@ -88,8 +98,7 @@ class FinishedIndex:
             self._by_key[key].add(name)
 
     def _forget(self, name: str) -> None:
-        item = self._items.pop(name)
-        if item is None:
+        if (item := self._items.pop(name, None)) is None:
             return
         for each in item.short:
             self._short[each] -= 1

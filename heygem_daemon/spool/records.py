@@ -191,6 +191,11 @@ def recorded_file(path: tuple[str, ...], status: os.stat_result) -> RecordedFile
     )
 
 
+def file_identity(file: FileIdentity) -> int:
+    """Return what distinguishes a file from others, wherever it is moved."""
+    return hash((file.inode, file.size, file.mtime_ns))
+
+
 def recorded_folder(path: tuple[str, ...], folder: Path) -> RecordedFolder:
     """Return the identity of ``folder``, which is, or will be, at ``path``."""
     return RecordedFolder(path=path, inode=paths.lstat(folder).st_ino)

@@ -7,12 +7,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 Steps = Generator[None, None, T]
-"""Pauses after each step, and returns what the work was about. What has been done stays done where
+"""Pauses after each step, and returns the result of the work. What has been done stays done where
 nobody goes on with it."""
 
 
 def finish(steps: Steps[T]) -> T:
-    """Do all the steps that are left, and return what the work was about."""
+    """Do all the steps that are left, and return the result of the work."""
     while True:
         try:
             next(steps)

@@ -11,11 +11,13 @@ import pytest
 from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Render
 from heygem_daemon.service.loop import Service
+from heygem_daemon.spool.command_requests import leave_request
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.names import natural_key
 from heygem_daemon.spool.record_store import load_record
 from heygem_daemon.spool.records import AnyRecord
+from heygem_daemon.spool.request_names import Verb
 from tests.fakes.executor import FakeExecutor, Messages, refuse, rendered
 from tests.fakes.service import ServiceHarness
 
@@ -49,6 +51,14 @@ def ask(harness: ServiceHarness, service: Service, name: str, text: str = "") ->
     (harness.spool.inbox / name).write_text(text)
     harness.run_rounds(service, 20.0)
     return next(each.text for each in harness.status().requests if each.name == name)
+
+
+def command(harness: ServiceHarness, service: Service, verb: Verb, name: str) -> str:
+    """Ask as a command does, and return what the status says of it at the end."""
+    leave_request(harness.spool, harness.spool.files, verb, name, harness.clock.wall())
+    harness.run_rounds(service, 4.0)
+    shown = f"heygem-daemon {verb} {name}"
+    return next(each.text for each in harness.status().requests if each.name == shown)
 
 
 def all_files(harness: ServiceHarness) -> Sequence[str]:
@@ -462,6 +472,16 @@ def test_remove_deletes_a_batch_with_its_failed_members(
     assert harness.failed() == ["talks"]
     assert ask(harness, service, "Talks.remove").startswith("Talks is deleted")
     assert all_files(harness) == []
+
+
+def test_a_member_that_was_removed_is_not_found_again(
+    harness: ServiceHarness, service: Service
+) -> None:
+    harness.drop_batch("talks", "a.wav", "a.mp4", "b.wav", "b.mp4")
+    harness.run_rounds(service, 16.0)
+    assert command(harness, service, "remove", "talks/a").startswith("talks/a is deleted, ")
+    assert command(harness, service, "remove", "talks/a") == "no job talks/a has ended"
+    assert command(harness, service, "remove", "talks/b").startswith("talks/b is deleted, ")
 
 
 def test_a_job_that_has_not_ended_is_not_removed(harness: ServiceHarness, service: Service) -> None:

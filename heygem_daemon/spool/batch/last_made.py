@@ -8,7 +8,7 @@ from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.names import fold
 from heygem_daemon.spool.record_store import batch_records
-from heygem_daemon.spool.records import BatchRecord, RecordedFile
+from heygem_daemon.spool.records import BatchRecord, RecordedFile, file_identity
 
 
 def published_ends(record: BatchRecord, asked: str) -> list[Journal]:
@@ -30,8 +30,7 @@ def media_identities(record: BatchRecord) -> Mapping[str, frozenset[int]]:
             names = record.journal.members[end.member.number - 1].media_names
             own = [files[name] for name in names if name in files]
             if len(own) == len(names):
-                identity = frozenset(hash((e.inode, e.size, e.mtime_ns)) for e in own)
-                found[fold(f"{record.title}/{end.name}")] = identity
+                found[fold(f"{record.title}/{end.name}")] = frozenset(map(file_identity, own))
     return found
 
 
