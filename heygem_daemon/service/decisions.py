@@ -13,6 +13,12 @@ NOT_EMPTY = "it is no request, since it is not empty; make the file empty"
 MOVED = "it is no request, since it is a file of a job that has ended; make a new file of that name"
 """What is said of a retry whose file was moved: whoever may write there may have done so."""
 
+MOVED_OPTIONS = (
+    "the options beside it do not count, since their file is of a job that has ended; make a new"
+    " file of that name"
+)
+"""What is said of a retry beside which somebody has moved such a file."""
+
 DISK_AWAITED = "it waits until the service can use its disk or share again"
 """What a request waits for that could not be carried out."""
 

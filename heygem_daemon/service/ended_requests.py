@@ -62,7 +62,7 @@ class _Begun:
     """Which of several jobs of one name it is about, as clauses."""
 
     removes: tuple[str, ...] = ()
-    """The names of the records that it deletes, or changes; a retry: none."""
+    """The names of the records that it deletes or changes; none for a retry."""
 
     def answer(self, text: str) -> Decision:
         """Return the decision with an answer that also says which job it is about."""
@@ -88,16 +88,21 @@ class EndedRequests:
         self.is_complete = self._index.update(RECORDS_A_LOOK, budget.has_time)
 
     def find_doubt(self, found: RequestFile) -> str | None:
-        """Return why a request, or the options that come with it, do not count, as far as is known;
-        None: they do. A file of a job that has ended keeps its owner, and whoever may write there
+        """Return why a request, or the options in its file, do not count, as far as is known; None:
+        they do. A file of a job that has ended keeps its owner, and whoever may write there
         can move it. Raises OSError."""
         if found.is_command:
             return None
-        for file in {found.path, found.options or found.path}:
-            with suppress(FileNotFoundError):  # options become a sidecar, and their user withdraws
-                if self._index.has_file(paths.lstat(file)):
-                    return MOVED
+        if any(map(self.is_of_ended, {found.path, found.options or found.path})):
+            return MOVED
         return None if self.is_complete else NOT_READ_YET
+
+    def is_of_ended(self, path: Path) -> bool:
+        """Return whether a file is one of a job that has ended, as far as is known. Raises
+        OSError."""
+        with suppress(FileNotFoundError):  # options become a sidecar, and their user withdraws
+            return self._index.has_file(paths.lstat(path))
+        return False
 
     def find(self, request: Request) -> list[EndedItem]:
         """Return what has ended that a request means and may act on, as far as it is read, the

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.service.claims import Claims
+from heygem_daemon.service.decisions import MOVED_OPTIONS
 from heygem_daemon.service.ended_requests import EndedRequests
 from heygem_daemon.service.open_requests import OpenRequest
 from heygem_daemon.service.sidecar_cache import ReadSidecar
@@ -30,12 +31,14 @@ class RetryOptions:
         path = asked.found.options or self._sidecar_beside(asked.found.request, found)
         if path is None:
             return None
+        if path != asked.found.options and self._ended.is_of_ended(path):
+            return MOVED_OPTIONS
         answer = self._read(asked, path)
         if answer is None:
             return ""
         if answer.refusal:
             return f"{answer.refusal} {answer.remedy}".strip().removesuffix(".")
-        return self._ended.find_doubt(asked.found) or NewOptions(path, answer.options)
+        return NewOptions(path, answer.options)
 
     def _read(self, asked: OpenRequest, path: Path) -> SidecarAnswer | None:
         """Return what the file with the options says; None: that is not known yet. In the inbox its

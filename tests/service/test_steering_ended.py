@@ -136,6 +136,22 @@ def test_a_retry_can_change_the_options(
     assert list(harness.spool.inbox.iterdir()) == []
 
 
+def test_a_moved_file_of_an_ended_job_gives_a_retry_no_options(
+    harness: ServiceHarness, service: Service
+) -> None:
+    (harness.spool.inbox / "talk.toml").write_text('face = "left"\n')
+    render(harness, service, "talk.wav", "talk.mp4")
+    moved = harness.spool.inbox / "talk.toml"
+    (harness.spool.done / "talk" / "talk.toml").rename(moved)
+    told = ask(harness, service, "talk.retry")
+    assert told.startswith("the options beside it do not count, since their file is of a job")
+    assert translator("zh")(told) != told
+    moved.unlink()
+    moved.write_text('face = "right"\n')
+    harness.run_rounds(service, 20.0)
+    assert [each.options.face for each in harness.executor.submitted] == ["left", "right"]
+
+
 def drop_all(harness: ServiceHarness, service: Service, content: str) -> None:
     """Drop another pair ``talk``; of a sound ``content`` that is bad the engine refuses it."""
     for end in ("wav", "mp4"):

@@ -79,6 +79,7 @@ def _take_back(
     layout: SpoolLayout, files: FileOperations, record: BatchRecord, batch: Batch
 ) -> Steps[None]:
     """Move the inputs into the batch. Media that members use that are not among its own are linked.
+    Where somebody has taken all media, it takes nothing.
 
     A new sidecar for all that is there already takes the place of the old one; for one member alone
     also that of its own.
@@ -95,7 +96,8 @@ def _take_back(
             is_shared = of_all[name] > own[name]
             move_or_share(files, inputs / name, batch.inputs / returned[name], is_shared)
             yield
-    if not _is_own_folder(layout, record, inputs):
+    has_media = any(paths.exists(batch.inputs / returned[name]) for name in own)
+    if not has_media or not _is_own_folder(layout, record, inputs):
         return
     for member in () if has_options and len(journal.members) == 1 else journal.members:
         if member.sidecar is not None and is_file(inputs / member.sidecar):

@@ -7,6 +7,7 @@ return can be continued at any time, by the loop of the service or after a crash
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 
+from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.journal import (
     COMMON_SIDECAR,
     Batch,
@@ -15,11 +16,16 @@ from heygem_daemon.spool.batch.journal import (
     save_batch,
 )
 from heygem_daemon.spool.batch.last_made import published_ends
-from heygem_daemon.spool.batch.made_again import plan_retry, withheld_inputs
+from heygem_daemon.spool.batch.made_again import (
+    plan_retry,
+    take_back_inputs,
+    withheld_inputs,
+)
 from heygem_daemon.spool.batch.returning import return_batch, returning, without_members
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.job import new_id
 from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import record_path
 from heygem_daemon.spool.records import BatchRecord, JobRecord
@@ -92,12 +98,16 @@ class BatchRetries:
             journal = plan_retry(self._layout, record, asked, self._clock())
             options = options.of(published_ends(record, asked)) if options else None
             batch = self._begin(journal, options)
-            first = returning(self._place(journal.folder), self._files, batch)
+            first = take_back_inputs(self._place(journal.folder), self._files, batch)
             try:
                 next(first)
             except PermissionError as error:
                 self._give_up(batch, options)
                 raise withheld_inputs(record, error) from error
+            except StopIteration:
+                self._give_up(batch, options)
+                reason = f"The inputs of {printable(asked)} have just been taken."
+                raise BadInput(reason) from None
             finally:
                 first.close()
             if options is not None:

@@ -7,13 +7,15 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool import retention
 from heygem_daemon.spool.batch import members, shared_files
-from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.spool.batch.journal import Batch, BatchJournal
+from heygem_daemon.spool.batch.made_again import plan_retry
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.new_options import NewOptions
@@ -288,6 +290,26 @@ def test_a_withheld_batch_is_not_made_again_and_nothing_moves(
 
     monkeypatch.setattr(FileOperations, "rename", refuse)
     with pytest.raises(BadInput, match="cannot be taken: Permission denied"):
+        spool.ended.retry("show", NewOptions(asked))
+    assert tree(spool) == before
+
+
+def test_a_batch_whose_media_vanish_as_a_retry_begins_is_not_made_again(
+    spool: Spool, published: Batch, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = spool.inbox / "show.retry"
+    asked.write_text('face = "left"')
+    media = [path for path in published.inputs.iterdir() if path.suffix in (".wav", ".mp4")]
+    before = {path: data for path, data in tree(spool).items() if spool.root / path not in media}
+
+    def plan_and_lose(*args: Any) -> BatchJournal:
+        journal = plan_retry(*args)
+        for path in media:
+            path.unlink()
+        return journal
+
+    monkeypatch.setattr("heygem_daemon.spool.batch.retries.plan_retry", plan_and_lose)
+    with pytest.raises(BadInput, match=r"The inputs of show have just been taken\."):
         spool.ended.retry("show", NewOptions(asked))
     assert tree(spool) == before
 
