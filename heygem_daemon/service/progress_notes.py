@@ -1,6 +1,7 @@
 """Shows beside the results how far the running jobs are."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 
 from heygem_daemon.config.settings import Settings
@@ -13,6 +14,23 @@ from heygem_daemon.spool.spool import Spool
 LEAST_SECONDS = 2.0
 """Least time between two writings of one file. A job that ends earlier has none."""
 
+KEEPALIVE_SECONDS = 15.0
+"""An unchanged file is written this often, so that its readers see that the daemon is alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """The last text of a running job."""
+
+    tried_at: float
+    """Monotonic time of the last try to show it, or of the job's start."""
+
+    written: float = 0.0
+    """Its own time, seconds since the epoch."""
+
+    text: str = ""
+    """Empty: there is none yet."""
+
 
 class ProgressNotes:
     """Writes the files of the running jobs, and removes those of jobs that run no more. A fault
@@ -23,8 +41,8 @@ class ProgressNotes:
         self._settings = settings
         self._clock = clock
         self._faults = faults
-        self._written_at: dict[str, float] = {}
-        """Monotonic time of the last try for each running job."""
+        self._notes: dict[str, _Note] = {}
+        """By the job's id."""
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
@@ -35,21 +53,29 @@ class ProgressNotes:
         recorded."""
         now = self._clock.monotonic()
         jobs = {each.job.id: each for each in running} if self._settings.progress_files else {}
-        self._written_at = {
-            job_id: self._written_at.get(job_id, each.began_at) for job_id, each in jobs.items()
+        self._notes = {
+            job_id: self._notes.get(job_id, _Note(each.began_at)) for job_id, each in jobs.items()
         }
         for job_id in self._spool.progress.ids - jobs.keys():
             self._try(job_id, partial(self._spool.progress.clear, job_id))
         for job_id, each in jobs.items():
-            if now - self._written_at[job_id] >= LEAST_SECONDS:
-                self._written_at[job_id] = now
-                self._try(job_id, partial(self._show, each))
+            if now - self._notes[job_id].tried_at >= LEAST_SECONDS:
+                self._notes[job_id] = note = self._renew(self._notes[job_id], each)
+                self._try(job_id, partial(self._spool.progress.show, each.job, note.text))
 
-    def _show(self, running: RunningJob) -> None:
-        text = progress_text(
-            running.job.name, running.progress, running.started, self._settings.language
+    def _renew(self, last: _Note, running: RunningJob) -> _Note:
+        """Return the next note: with another time only where something has changed, or the time is
+        old."""
+        now, written = self._clock.monotonic(), self._clock.wall()
+        is_young = 0 <= written - last.written < KEEPALIVE_SECONDS
+        if is_young and self._text(running, last.written) == last.text:
+            written = last.written
+        return _Note(now, written, self._text(running, written))
+
+    def _text(self, running: RunningJob, written: float) -> str:
+        return progress_text(
+            running.job.name, running.progress, running.started, written, self._settings.language
         )
-        self._spool.progress.show(running.job, text)
 
     def _try(self, job_id: str, step: Callable[[], None]) -> None:
         try:

@@ -11,10 +11,14 @@ from heygem_daemon.spool.reason import LANGUAGE_RULE, format_time
 
 
 def progress_text(
-    name: str, progress: Progress | None, started: float, language: LanguageSetting
+    name: str,
+    progress: Progress | None,
+    started: float,
+    written: float,
+    language: LanguageSetting,
 ) -> str:
     """Return the whole file. ``progress``: the last one; None: the engine is being loaded.
-    ``started``: seconds since the epoch."""
+    ``started``, and ``written``, when the text is made: seconds since the epoch."""
 
     def write(translate: Translator) -> str:
         stage = translate(STAGES[progress.stage if progress else LOADING])
@@ -29,7 +33,13 @@ def progress_text(
             duration = translate(roughly(left))
             lines.append(translate("Time left: about {duration}", duration=duration))
         lines.append(translate("Started: {time}", time=format_time(started)))
-        lines += ["", translate("When the job has ended, this file disappears by itself."), ""]
+        lines.append(translate("Last update: {time}", time=format_time(written)))
+        lines += [
+            "",
+            translate("If this time is more than a minute ago, the daemon is not running."),
+            translate("When the job has ended, this file disappears by itself."),
+            "",
+        ]
         return "\n".join(lines)
 
     return LANGUAGE_RULE.join(in_each(language, write))

@@ -12,6 +12,7 @@ import pytest
 
 from heygem_daemon.media.image_files import write_png
 from heygem_daemon.page import renderer
+from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.renderer import PageRenderer
 from heygem_daemon.report.status import JobStatus, Status
 from tests.page.browser import CHROMIUM, Browser
@@ -211,6 +212,32 @@ def test_an_open_page_says_since_when_no_daemon_runs(page: OpenPage) -> None:
     page.browser.wait(f"!{hidden}")
     page.write(state="idle")
     page.browser.wait(hidden)
+    assert page.is_same
+
+
+def test_an_open_page_notices_that_the_daemon_was_killed(
+    page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody writes a last page then: the browser's own clock tells."""
+    monkeypatch.setattr(renderer, "FRESH_SECONDS", 3)
+    page.renderer = PageRenderer()
+    page.write(jobs=working(42), state="working")
+    page.open()
+    run = page.browser.run
+    hidden = "document.getElementById('stopped').hidden"
+    assert run(hidden)
+    page.shows("Being made now")
+    page.browser.wait(f"!{hidden}")
+    assert time.time() - page.status.written > 3
+    page.shows(f"The daemon has not been running since {local_time(page.status.written)}.")
+    page.shows("Was being made")
+    assert run("document.querySelector('progress').hidden"), "no bar moves any more"
+    assert not run("document.body.innerText.includes('The daemon is at work')")
+    run("document.querySelector('[data-language=zh]').click()")
+    page.shows(f"服务自 {local_time(page.status.written)} 起未在运行")
+    page.write(jobs=working(43))
+    page.browser.wait(hidden)
+    page.shows("43 %")
     assert page.is_same
 
 

@@ -1,6 +1,9 @@
 """``<name>.rendering.txt`` in a running service."""
 
+from datetime import datetime
+
 from heygem_daemon.protocol import Progress
+from heygem_daemon.service.progress_notes import KEEPALIVE_SECONDS, LEAST_SECONDS
 from heygem_daemon.service.progress_text import progress_text
 from tests.fakes.service import ServiceHarness
 
@@ -57,11 +60,42 @@ def test_it_goes_before_the_result_appears_and_at_a_stop(harness: ServiceHarness
     assert notes(harness) == set()
 
 
+def test_it_says_when_it_was_written(harness: ServiceHarness) -> None:
+    """A file that a dead daemon has left looks as if the job went on, but for that time."""
+    harness.configure(language="en")
+    harness.executor.answer = lambda _render: []
+    service = harness.service()
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 20)
+    note = harness.spool.outbox / "talk.rendering.txt"
+
+    def age() -> float:
+        (line,) = [each for each in note.read_text().splitlines() if "Last update" in each]
+        assert "more than a minute ago, the daemon is not running" in note.read_text()
+        written = datetime.strptime(line.removeprefix("Last update: ")[:19], "%Y-%m-%d %H:%M:%S")
+        return harness.clock.wall() - written.timestamp()
+
+    before = note.read_text()
+    harness.run_rounds(service, 3)
+    assert note.read_text() == before, "what has not changed is not written again at once"
+    for _ in range(10):
+        harness.run_rounds(service, 7)
+        assert 0 <= age() < KEEPALIVE_SECONDS + LEAST_SECONDS + 2
+    job_id = harness.executor.submitted[0].job_id
+    harness.executor.emit_for_job(job_id, Progress(job_id=job_id, stage="track"))
+    harness.run_rounds(service, 3)
+    assert "finding the face" in note.read_text()
+    assert age() < LEAST_SECONDS + 3
+    harness.kill(service)
+    harness.clock.now += 300
+    assert age() > 300
+
+
 def test_the_text_is_in_the_language_of_the_setting() -> None:
     progress = Progress(job_id="1", stage="track")
-    english = progress_text("王芳", progress, 0.0, "en")
-    chinese = progress_text("王芳", progress, 0.0, "zh")
-    both = progress_text("王芳", None, 0.0, "both")
+    english = progress_text("王芳", progress, 0.0, 0.0, "en")
+    chinese = progress_text("王芳", progress, 0.0, 0.0, "zh")
+    both = progress_text("王芳", None, 0.0, 0.0, "both")
     assert "finding the face" in english
     assert "王芳" in english
     assert "王芳" in chinese
