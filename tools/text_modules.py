@@ -175,6 +175,6 @@ OTHER_MODULES = (
     "engines/wav2lip/runner.py", "events/*.py", "gpu/evidence.py", "gpu/idleness.py",
     "media/mux.py", "notify/command.py", "notify/retries.py", "notify/undelivered.py",
     "protocol.py", "report/*_metrics.py", "service/gpu_capacity.py", "service/gpu_monitor.py",
-    "service/gpu_slots.py", "worker/process.py",
+    "service/gpu_slots.py", "system/processor_features.py", "worker/process.py",
 )  # fmt: skip
 """Modules whose texts go into the log or the report alone."""

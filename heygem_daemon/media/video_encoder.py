@@ -18,6 +18,7 @@ from heygem_daemon.media.picture import ChangedRegion, ColourTags, DeepPlane, Pi
 from heygem_daemon.media.pixel_format import unpadded_plane
 from heygem_daemon.media.source import free_closed_codecs
 from heygem_daemon.media.video_codecs import H264, EncoderSettings
+from heygem_daemon.system.processor_features import processor_features
 
 Samples = TypeVar("Samples", Plane, DeepPlane)
 
@@ -64,9 +65,8 @@ class SegmentWriter:
             self._container = files.enter_context(
                 av.open(str(temporary), "w", format=spec.container)
             )
-            stream = self._container.add_stream(
-                spec.encoder, rate=self._fps, options=self._encoder.options(self._fps)
-            )
+            options = self._encoder.options(self._fps, processor_features())
+            stream = self._container.add_stream(spec.encoder, rate=self._fps, options=options)
             assert isinstance(stream, VideoStream)
             self._stream = stream
             self._configure(self._stream.codec_context)

@@ -52,7 +52,6 @@ OWN_FILES = {
     "engines/shipped_weights.py:_problem": "weights",
     "engines/shipped_weights.py:read_manifest": "weights",
     "engines/wav2lip/checkpoint.py:_read": "weights",
-    "engines/wav2lip/dtype_choice.py:_processor": "the machine",
     "engines/wav2lip/dtype_choice.py:_read_cached": "the cache",
     "media/audio_track.py:_encode_file": "written in the workspace",
     "media/image_files.py:write_png": "written in the workspace",

@@ -1,6 +1,6 @@
 """Segments are complete and tagged, begin with an IDR picture, and are the same every time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
@@ -180,3 +180,40 @@ def test_the_share_of_the_cores_changes_no_byte(tmp_path: Path, codec: VideoCode
                 writer.write(picture)
         segments.append(path.read_bytes())
     assert segments[0] == segments[1] == segments[2]
+
+
+@pytest.mark.parametrize("preset", ["veryfast", "medium"])
+def test_the_same_pictures_give_the_same_bytes_every_time(tmp_path: Path, preset: str) -> None:
+    pictures = list(textured_pictures(75, 320, 240))
+    found = set()
+    for size in range(12):
+        kept = np.full(1000 * size + 1, size, np.uint8)  # memory that is not the same each time
+        path = tmp_path / "a.mp4"
+        with SegmentWriter(
+            path, 320, 240, Fraction(25), BT709_FULL, encoder=EncoderSettings(preset=preset)
+        ) as writer:
+            for picture in pictures:
+                writer.write(picture)
+        found.add(path.read_bytes())
+        del kept
+    assert len(found) == 1
+
+
+def test_a_processor_with_avx512_encodes_without_it() -> None:
+    options = EncoderSettings().options(Fraction(25), {"avx2", "avx512f"})
+    assert options["x264-params"].endswith(":asm=AVX2,FMA3,BMI2")
+    assert "asm" not in EncoderSettings().options(Fraction(25), {"avx2"})["x264-params"]
+
+
+def textured_pictures(count: int, width: int, height: int) -> Iterator[Picture]:
+    """Yield pictures of a texture that moves, with a square that flickers."""
+    random = np.random.default_rng(1)
+    texture = random.integers(60, 200, (height + count, width + count)).astype(float)
+    for axis in (0, 1):
+        texture = (texture + np.roll(texture, 1, axis) + np.roll(texture, -1, axis)) / 3
+    grey = np.full((height // 2, width // 2), 128, np.uint8)
+    for number in range(count):
+        y = texture[number // 3 :, number // 2 :][:height, :width].copy()
+        y[height // 2 :, width // 2 :][:16, :16] += 40 * np.sin(number)
+        y += random.normal(0, 2, y.shape)
+        yield Picture(number, y.clip(16, 235).astype(np.uint8), grey, grey, BT709_FULL)

@@ -23,6 +23,7 @@ from heygem_daemon.engines.wav2lip.network import MEL_BANDS, MEL_STEPS, PICTURE_
 from heygem_daemon.engines.wav2lip.runner import PICTURES_PER_STREAM, GeneratorMode, GeneratorRunner
 from heygem_daemon.engines.wav2lip.streams import stream_count
 from heygem_daemon.system.atomic import write_atomically
+from heygem_daemon.system.processor_features import describe_processor
 
 ERROR_LIMIT = 1 / 255
 """Largest mean difference from float32 allowed for a coarser type; pictures are 0-1."""
@@ -40,7 +41,6 @@ TIMED_RUNS = 2
 SEED = 20
 VERSION = 5
 """Part of the cache's key; raise it when the measurement or the computation changes."""
-CPUINFO = Path("/proc/cpuinfo")
 
 
 class MeasuredMode(BaseModel):
@@ -196,16 +196,9 @@ def _speed(mode: MeasuredMode) -> float:
 
 
 def _key(checkpoint: str, device: torch.device) -> str:
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else describe_processor()
     what = (VERSION, checkpoint, where, torch.get_num_threads(), torch.__version__)
     return sha256(json.dumps(what).encode()).hexdigest()[:32]
-
-
-def _processor() -> str:
-    """Return the processor's model and features; ``platform.processor`` is empty on Linux."""
-    lines = CPUINFO.read_text(encoding="utf-8").splitlines() if CPUINFO.exists() else []
-    values = {line.partition(":")[0].strip(): line for line in lines}
-    return " ".join(values.get(key, "") for key in ("model name", "flags", "Features")).strip()
 
 
 def _read_cached(file: Path) -> MeasuredMode | None:
