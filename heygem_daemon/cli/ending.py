@@ -12,7 +12,7 @@ from heygem_daemon.errors import BadInput, ConfigurationError, EnvironmentFault,
 
 @contextmanager
 def errors_told() -> Iterator[None]:
-    """End the process with the status of an error, after it was told on stderr."""
+    """End the process with the status of an error, after stderr has said what it is."""
     try:
         yield
     except ConfigurationError as error:

@@ -58,7 +58,7 @@ def read_spool(
     inboxes = [_read_inbox(spool, name, hot_folders) for name in ("", *hot_folders)]
     pairs = sorted((pair for inbox in inboxes for pair in inbox.pairs), key=lambda pair: pair[:2])
     folders = [each for inbox in inboxes for each in inbox.folders]
-    ready = [order.told(each) for each in [*(status for *_, status in pairs), *folders]]
+    ready = [order.with_turn(each) for each in [*(status for *_, status in pairs), *folders]]
     others = [each for inbox in inboxes for each in inbox.others]
     members = sum(len(spool.batches.pending_jobs(batch)) for batch in batches)
     files: Counter[WaitFor] = Counter(
@@ -130,7 +130,7 @@ class _LastOrder:
         turns |= {each.id: -1 for each in last.jobs if each.state == "running"}
         return cls(turns, frozenset(_key(each) for each in waiting if rests(each)))
 
-    def told(self, entry: InboxStatus) -> InboxStatus:
+    def with_turn(self, entry: InboxStatus) -> InboxStatus:
         """Return a complete entry of the inbox with its turn."""
         update: dict[str, object] = {"turn": self.turns.get(entry.name)}
         if entry.name in self.resting:
@@ -254,7 +254,7 @@ def _ready(name: str, *, priority: int = 0, is_batch: bool = False) -> InboxStat
 
 
 def _folder_problem(folder: Path) -> RosterProblem | None:
-    """Return why a folder is no batch; None: it is one, or only a daemon can tell."""
+    """Return why a folder is no batch; None: it is one, or only a daemon knows."""
     try:
         snapshot = scan(folder, on_fault=lambda _name, _error: None, limit=MAX_NAMES)
     except (SpoolUnavailable, OSError):

@@ -17,7 +17,7 @@ _LANGUAGE = "language"
 
 def find_language(arguments: Sequence[str]) -> LanguageSetting:
     """Return the language that a command line, the variable or the file sets. It is known before
-    the settings are read as a whole: so what is wrong with these is told in it."""
+    the settings are read as a whole: so it names what is wrong with these."""
     found: object = _value_of(_LANGUAGE, arguments)
     if found is None and (variable := variable_of(_LANGUAGE)) is not None:
         found = os.environ[variable]

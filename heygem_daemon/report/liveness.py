@@ -94,8 +94,8 @@ def _judge_silent(evidence: Evidence, now: float) -> Liveness:
     """Return why a daemon reports nothing whose process is there."""
     process, status = evidence.process, evidence.status
     who = f"Its process {process.pid}" if process else "Its process, which is not seen from here,"
-    told = status is not None and status.state != "stopped"
-    since = f"for {roughly(now - status.written)}" if status and told else "since its start"
+    reported = status is not None and status.state != "stopped"
+    since = f"for {roughly(now - status.written)}" if status and reported else "since its start"
     silent = f"{who} has reported nothing {since}"
     if process is not None and process.activity == "is suspended":
         remedy = f"`kill -CONT {process.pid}` lets it go on."

@@ -134,16 +134,14 @@ class BatchStatus(StatusModel):
 
     @property
     def progress(self) -> str:
-        """The progress in words, for example '3 of 12 done, 1 of them failed, now: 04'."""
-        parts = [f"{self.published + self.failed} of {self.members} done"]
-        parts += [f"{self.failed} of them failed"] if self.failed else []
+        """The progress in words, for example '3 of 12 done, 1 of them failed; now: 04'."""
+        ended, members, failed = self.published + self.failed, self.members, self.failed
+        done = f"{ended} of {members} done, {failed} of them failed"
+        parts = [done if failed else f"{ended} of {members} done"]
         parts += [f"now: {', '.join(self.now)}"] if self.now else []
-        waits = self.waits if self.waits and not self.now else ""
-        is_clause = waits.startswith("waits ")
-        parts += [f"waits: {waits}"] if waits and not is_clause else []
         parts += ["packing the ZIP"] if self.packing else []
-        text = ", ".join(parts)
-        return "; ".join([text, waits]) if is_clause else text
+        parts += [self.waits] if self.waits and not self.now else []
+        return "; ".join(parts)
 
 
 class InboxStatus(StatusModel):

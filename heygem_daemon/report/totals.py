@@ -7,7 +7,7 @@ from heygem_daemon.durations import roughly
 from heygem_daemon.report.status import Status
 
 MIN_SAMPLES = 3
-"""From how many finished jobs on their pace tells something."""
+"""How many finished jobs a pace needs at least."""
 
 MAX_SAMPLES = 20
 """How many of the last finished jobs count."""

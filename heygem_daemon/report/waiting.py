@@ -65,7 +65,7 @@ def _reason(entry: WaitingEntry) -> str:
 
 
 def _with_priority(reason: str, priority: int) -> str:
-    """Return a reason with the priority, where that tells why others go before or after."""
+    """Return a reason with the priority, where others go before or after because of it."""
     return reason + (f", priority {priority}" if priority and reason == TURN else "")
 
 

@@ -24,7 +24,7 @@ from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.turns import WaitingJob
 
 MAX_ESTIMATED = 60
-"""Of how many waiting jobs turn and time are told: those that go first."""
+"""For how many waiting jobs turn and time are given: those that go first."""
 
 EVERY_SECONDS = 2.0
 """How often these are found anew."""
@@ -114,7 +114,7 @@ class Estimates:
     def of_jobs(self, jobs: Iterable[JobStatus]) -> tuple[JobStatus, ...]:
         """Return the jobs with the turns and estimates of those that wait."""
         return tuple(
-            each if each.state == "running" else self._told(each, each.id) for each in jobs
+            each if each.state == "running" else self._with_turn(each, each.id) for each in jobs
         )
 
     def of_batches(
@@ -123,14 +123,15 @@ class Estimates:
         """Return the batches with the turns of their next members. ``rest_in`` returns until when
         no job of a hot folder starts; None: they may."""
         return tuple(
-            _told_batch(each, self.turns.get(each.id), rest_in(each.folder)) for each in batches
+            _batch_with_turn(each, self.turns.get(each.id), rest_in(each.folder))
+            for each in batches
         )
 
     def of_inbox(self, entries: Iterable[InboxStatus]) -> tuple[InboxStatus, ...]:
         """Return the entries of the inbox with the turns and estimates of those that are
         complete."""
         return tuple(
-            self._told(each, _inbox_key(each.name, is_batch=each.is_batch))
+            self._with_turn(each, _inbox_key(each.name, is_batch=each.is_batch))
             if each.waits_for in CLAIMABLE
             else each
             for each in entries
@@ -165,14 +166,14 @@ class Estimates:
             if starts is not None and (rests or starts < opening):
                 yield _key(item), Estimate(starts - wall, starts - wall + pace.duration).text
 
-    def _told(self, entry: T, key: str) -> T:
+    def _with_turn(self, entry: T, key: str) -> T:
         if key not in self.turns:
             return entry
         update = {"turn": self.turns[key], "estimate": self.texts.get(key, "")}
         return entry.model_copy(update=update)
 
 
-def _told_batch(batch: BatchStatus, turn: int | None, rest: str | None) -> BatchStatus:
+def _batch_with_turn(batch: BatchStatus, turn: int | None, rest: str | None) -> BatchStatus:
     """Return a batch with its turn. ``rest``: until when none of its jobs starts because of the
     active hours, in words; None: they may."""
     waits, rests = batch.waits, False

@@ -15,13 +15,13 @@ from heygem_daemon.service.progress import seconds_left
 from heygem_daemon.service.running_jobs import RunningJob
 
 MIN_SAMPLES, MAX_SAMPLES = 3, 20
-"""From how many finished jobs on their pace tells something; how many of the last ones count."""
+"""How many finished jobs a pace needs at least; how many of the last ones count."""
 
 MAX_SPREAD = 4.0
 """Where the slower quarter took so many times as long as the faster one, nothing is said."""
 
 DRAWING = "render"
-"""The stage whose end its progress tells."""
+"""The stage whose progress shows when it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class Pace:
 def find_pace(
     ended: Sequence[FinishedJob], busy_since: float, places: int, now: float
 ) -> Pace | None:
-    """Return the pace from the jobs that ended, the newest first; None: they tell nothing.
-    ``busy_since``: from when on something has always waited; ``now``: both UNIX times. ``places``:
-    how many jobs run at once."""
+    """Return the pace from the jobs that ended, the newest first; None: there is
+    none. ``busy_since``: from when on something has always waited; ``now``: both UNIX times.
+    ``places``: how many jobs run at once."""
     published = (each for each in ended if each.outcome == "published" and each.seconds > 0)
     samples = tuple(islice(published, MAX_SAMPLES))
     duration = usual_seconds(each.seconds for each in samples)
@@ -71,7 +71,7 @@ def find_pace(
 
 def usual_seconds(seconds: Iterable[float]) -> float | None:
     """Return how long a job takes, from how long the last ones took, the newest first. None: they
-    tell nothing."""
+    are too few, or too different."""
     known = list(islice((each for each in seconds if each > 0), MAX_SAMPLES))
     if len(known) < MIN_SAMPLES:
         return None
@@ -80,8 +80,8 @@ def usual_seconds(seconds: Iterable[float]) -> float | None:
 
 
 def find_cycle(ends: Iterable[float], busy_since: float, places: int, now: float) -> float | None:
-    """Return the time from one end to the next in each of ``places``, as it was lately. It holds
-    what no job's own time tells: examination, publication, pauses. None: too few have ended since
+    """Return the time from one end to the next in each of ``places``, as it was lately. It includes
+    what is in no job's own time: examination, publication, pauses. None: too few have ended since
     ``busy_since``. ``ends``: when jobs ended, the newest first; all are UNIX times."""
     lately = list(islice(takewhile(lambda end: end >= busy_since, ends), MAX_SAMPLES + 1))
     if len(lately) <= MIN_SAMPLES:

@@ -31,7 +31,12 @@ from heygem_daemon.language.translator import (
                 "（others_utilisation_percent）"
             ),
         ),
-        ("3 of 12 done, 1 of them failed, now: 04", "已完成 3/12，其中 1 个失败，正在处理：04"),
+        ("3 of 12 done, 1 of them failed; now: 04", "已完成 3/12，其中 1 个失败；正在处理：04"),
+        ("3 of 12 done, 1 of them failed", "已完成 3/12，其中 1 个失败"),
+        (
+            "3 of 12 done, 1 of them failed; waits for its turn",
+            "已完成 3/12，其中 1 个失败；等待处理",
+        ),
         (
             'talk.toml, line 2: unknown key "fce"; did you mean "face"?',
             "talk.toml 第 2 行：未知的键“fce”；您是指“face”吗？",

@@ -97,7 +97,7 @@ def test_jobs_that_are_not_listed_keep_their_places() -> None:
             f"等到 {NOON}，原因：磁盘已满",
         ),
         (batch("b"), f"0 of 3 done; {TURN}", "已完成 0/3；等待处理"),
-        (batch("b", now=("1",)), "0 of 3 done, now: 1", "已完成 0/3，正在处理：1"),
+        (batch("b", now=("1",)), "0 of 3 done; now: 1", "已完成 0/3；正在处理：1"),
         (batch("b", published=3), "3 of 3 done", "已完成 3/3"),
     ],
 )

@@ -86,7 +86,7 @@ def test_each_result_is_there_as_soon_as_it_is_done(harness: ServiceHarness) -> 
         found = sorted(path.name for path in (harness.spool.outbox / "show").glob("*.mp4"))
         assert found == [f"{number}.mp4" for number in range(1, done + 1)]
         (batch,) = harness.status().batches
-        assert batch.progress == f"{done} of 3 done, now: {done + 1}"
+        assert batch.progress == f"{done} of 3 done; now: {done + 1}"
         assert [(job.name, job.state) for job in harness.status().jobs] == [
             (f"show/{done + 1}", "running")
         ]

@@ -116,7 +116,7 @@ def test_a_batch_of_which_nothing_runs_says_what_it_waits_for(gpus: ServiceHarne
     gpus.run_rounds(service, 10)
     (batch,) = gpus.status().batches
     busy = "GPU 0 (L4, GPU-0), GPU 1 (L4, GPU-1): busy with another job of this daemon."
-    assert batch.progress == f"0 of 2 done, waits: {busy}"
+    assert batch.progress == f"0 of 2 done; {busy}"
 
 
 def test_a_member_that_is_put_back_keeps_its_place_in_the_list(gpus: ServiceHarness) -> None:
