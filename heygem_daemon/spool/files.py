@@ -15,7 +15,7 @@ from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool.job import FileIdentity
 from heygem_daemon.spool.names import printable
 from heygem_daemon.system import paths
-from heygem_daemon.system.folder_rights import open_to_others
+from heygem_daemon.system.folder_rights import open_to_others, read_umask
 from heygem_daemon.system.os_errors import FILE_ERRNOS, IN_THE_WAY_ERRNOS, describe_os_error
 
 _RENAME_NOREPLACE = 1  # linux/fs.h
@@ -41,6 +41,7 @@ else may add, rename or replace anything, wherever the folder is moved."""
 SHARED_MODE = 0o777
 """Permissions of a folder in which users may write, less the umask."""
 
+_OF_OTHERS = 0o077
 _WRITABLE_BY_OTHERS = 0o022
 
 
@@ -116,6 +117,12 @@ class FileOperations:
         else stays as it is."""
         if paths.lstat(path).st_uid == os.geteuid():
             paths.change_mode(path, 0o600)
+
+    def let_others_read(self, path: Path) -> None:
+        """Undo ``keep_private``: give the file the permissions of the daemon's other files."""
+        status = paths.lstat(path)
+        if status.st_uid == os.geteuid() and not status.st_mode & _OF_OTHERS:
+            paths.change_mode(path, FILE_MODE & ~read_umask())
 
     def protect(self, path: Path) -> None:
         """Take the right to write from all others, for one of the daemon's own files."""

@@ -8,6 +8,7 @@ from heygem_daemon.spool.files import FileOperations, is_file, is_folder, transl
 from heygem_daemon.spool.history import add_history
 from heygem_daemon.spool.job import SIDECAR_FILE, Journal
 from heygem_daemon.spool.layout import SpoolLayout, names_in
+from heygem_daemon.spool.own_sidecars import close_sidecar
 from heygem_daemon.spool.record_store import load_record, remove_record
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, file_identity
 from heygem_daemon.spool.steps import Steps, finish
@@ -53,6 +54,8 @@ def take_back(layout: SpoolLayout, files: FileOperations, record: JobRecord, fol
     for path in inputs_to_retry(layout, record):
         is_replaced = has_new_sidecar and path.name == record.journal.sidecar_name
         if not (is_replaced or paths.exists(folder / path.name)):
+            if path.name in sidecars_of(record):
+                close_sidecar(layout, files, record, path)
             files.move(path, folder / path.name)
     if record.kind == "failed":
         delete_finished(layout, files, record)
@@ -67,7 +70,7 @@ def inputs_to_retry(layout: SpoolLayout, record: JobRecord) -> list[Path]:
     found = []
     folder = record.folder(layout)
     is_own = folder in record.present_folders(layout)
-    sidecars = {record.journal.sidecar_name, COMMON_SIDECAR if record.journal.member else None}
+    sidecars = sidecars_of(record)
     for name in (*record.journal.input_names.values(), COMMON_SIDECAR):
         path = folder / name
         place = (*record.location, name)  # The result may have the name of the video.
@@ -77,6 +80,11 @@ def inputs_to_retry(layout: SpoolLayout, record: JobRecord) -> list[Path]:
         elif recorded is not None and recorded.find(layout) is not None:
             found.append(path)
     return found
+
+
+def sidecars_of(record: JobRecord) -> set[str | None]:
+    """Return the names of an ended job's sidecars: its own, and that of its batch for all."""
+    return {record.journal.sidecar_name, COMMON_SIDECAR if record.journal.member else None}
 
 
 def has_media(layout: SpoolLayout, record: JobRecord) -> bool:

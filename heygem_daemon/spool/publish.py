@@ -35,6 +35,7 @@ from heygem_daemon.spool.layout import (
     save_journal,
 )
 from heygem_daemon.spool.names import split_extension
+from heygem_daemon.spool.own_sidecars import show_sidecars
 from heygem_daemon.spool.reason import REASON_FILE, Failure, reason_text
 from heygem_daemon.spool.record_store import save_record
 from heygem_daemon.spool.records import (
@@ -301,6 +302,7 @@ def _move_to_final_folder(
     elif journal.outcome == "failed":
         detach_failed_member(files, folder, journal)
     if journal.member is None or journal.outcome == "failed":
+        show_sidecars(files, folder, [journal.sidecar_name])
         save_record(layout, files, _describe_job(layout, folder, target, journal))
     stays = journal.member is not None and journal.outcome == "published"
     return release_folder(files, folder, target, is_public=not stays)

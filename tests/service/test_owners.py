@@ -8,6 +8,7 @@ import pytest
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.service.loop import Service
 from heygem_daemon.spool.job import Pair
+from tests.fakes.executor import Answer, refuse, rendered
 from tests.fakes.service import ServiceHarness
 
 ANNA, MALLORY = 70_002, 70_003
@@ -90,6 +91,28 @@ def test_a_file_that_the_daemon_wrote_for_people_decides_nothing(
     harness.run_rounds(service, 60.0)
     assert harness.failed() == []
     assert {"talk.mp4", "slow.mp4"} <= set(harness.outbox())
+
+
+@pytest.mark.parametrize(("answer", "folder"), [(rendered, "done"), (refuse, "failed")])
+def test_people_read_the_sidecar_that_the_daemon_wrote_and_it_counts_again(
+    harness: ServiceHarness, answer: Answer, folder: str
+) -> None:
+    """The daemon writes one where a video speaks with its own sound. In done/ and failed/ people
+    could move it: there it counts as nothing that the operator alone could have put there."""
+    drop(harness, ANNA, "talk.mp4")
+    drop(harness, ANNA, "talk.toml", text='audio = "own"')
+    service = run(harness, 30.0)
+    harness.executor.answer = answer
+    for options in ("crf = 20", ""):
+        drop(harness, ANNA, "talk.retry", text=options)
+        harness.run_rounds(service, 60.0)
+        found = (harness.spool.root / folder).glob("talk*/talk.toml")
+        sidecar = max(found, key=lambda path: path.stat().st_ctime_ns)
+        assert sidecar.read_text() == 'audio = "own"\ncrf = 20\n'
+        status = sidecar.stat()
+        assert (status.st_uid, status.st_mode & 0o777) == (0, 0o644)
+        assert (sidecar.parent / "job.json").stat().st_mode & 0o777 == 0o644
+    assert len(harness.executor.submitted) == 3
 
 
 def test_a_lone_sound_is_not_rendered_with_a_strangers_video(harness: ServiceHarness) -> None:

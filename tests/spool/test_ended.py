@@ -189,7 +189,7 @@ def test_new_options_leave_a_video_its_own_sound(
     written = tree(spool)["inbox/talk.toml"]
     assert written == b'face = "left"\naudio = "own"\n'
     assert not asked.exists()
-    assert (spool.inbox / "talk.toml").stat().st_mode & 0o777 == 0o600
+    assert mode_of(spool.inbox / "talk.toml") == 0o600
 
 
 def test_new_options_with_another_sound_are_refused(spool: Spool, tree: Tree) -> None:
@@ -218,6 +218,16 @@ def test_new_options_leave_the_videos_of_a_batch_their_own_sound(spool: Spool, a
     spool.ended.retry(asked, NewOptions(file, LEFT))
     assert (folder / "job.toml").read_text() == 'face = "left"\naudio = "own"\n'
     assert not file.exists()
+    assert mode_of(folder / "job.toml") == 0o600
+    batch = spool.batches.claim(folder)
+    for job in spool.batches.pending_jobs(batch):
+        spool.fail(spool.begin_attempt(job), "No face.")
+    spool.batches.close(spool.batches.unfinished()[0])
+    assert {mode_of(each) for each in spool.root.glob("*/show*/**/job.toml")} == {0o644}
+
+
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
 
 
 def test_a_late_sidecar_leaves_a_video_its_own_sound(spool: Spool) -> None:

@@ -36,6 +36,7 @@ from heygem_daemon.spool.files import (
 from heygem_daemon.spool.free_names import NamePlace, TakenNames, names_to_try
 from heygem_daemon.spool.job import FileIdentity, Journal, PublishedFile
 from heygem_daemon.spool.layout import SpoolLayout, folders_in
+from heygem_daemon.spool.own_sidecars import show_sidecars
 from heygem_daemon.spool.record_store import save_record
 from heygem_daemon.spool.records import (
     BatchRecord,
@@ -108,6 +109,7 @@ def finishing_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) ->
     files.remove_tree(batch.ended_folder)
     discard_drafts(files, batch)
     files.remove_file(batch.folder / f".{BATCH_FILE}.part")
+    show_sidecars(files, batch.inputs, _sidecars_of(batch.journal))
     names = names_to_try(batch.journal.name, TakenNames.in_folder(layout.done).free)
     while True:
         target = layout.done / batch.journal.done_name
@@ -247,8 +249,7 @@ def _describe_batch(
         )
         for file in (*published, *journal.published)
     ]
-    sidecars = {member.sidecar for member in journal.members} | {journal.common}
-    names = [*journal.internal_names, *(name for name in sidecars if name), *journal.others]
+    names = [*journal.internal_names, *_sidecars_of(journal), *journal.others]
     inputs = [(batch.inputs.name, name) for name in dict.fromkeys(names)]
     outbox = layout.outbox / journal.name
     folders = [
@@ -266,6 +267,12 @@ def _describe_batch(
         ),
         folders=tuple(folders),
     )  # fmt: skip
+
+
+def _sidecars_of(journal: BatchJournal) -> list[str]:
+    """Return the users' names of the sidecars of a batch's members and of that for all."""
+    sidecars = {member.sidecar for member in journal.members} | {journal.common}
+    return [name for name in sidecars if name]
 
 
 def _record_outcome(

@@ -23,6 +23,7 @@ from heygem_daemon.spool.formats import extension_as
 from heygem_daemon.spool.job import Journal, new_id
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.names import printable, split_extension
+from heygem_daemon.spool.own_sidecars import close_sidecar
 from heygem_daemon.spool.record_store import find_batch
 from heygem_daemon.spool.records import BatchRecord
 from heygem_daemon.spool.steps import Steps
@@ -102,10 +103,12 @@ def _take_back(
     for member in () if has_options and len(journal.members) == 1 else journal.members:
         if member.sidecar is not None and is_file(inputs / member.sidecar):
             target = batch.inputs / returned[member.sidecar]
+            close_sidecar(layout, files, record, inputs / member.sidecar)
             move_or_link(files, inputs / member.sidecar, target)
             yield
     if journal.common is not None and is_file(inputs / journal.common):
         is_shared = len(journal.members) < len(record.journal.members)
+        close_sidecar(layout, files, record, inputs / journal.common)
         target = batch.inputs / COMMON_SIDECAR
         move_or_share(files, inputs / journal.common, target, is_shared)
 
