@@ -163,7 +163,8 @@ MIXED_MODULES = (
     "service/reaper.py", "service/recovery.py", "service/room.py", "service/running_jobs.py",
     "service/sweeper.py", "service/turns.py", "service/zip_writer.py", "speech/*.py",
     "spool/batch/close.py", "spool/command_requests.py", "spool/job.py", "spool/names.py",
-    "spool/watcher.py", "system/flat_memory.py", "system/log_file.py", "system/priority.py",
+    "spool/places.py", "spool/watcher.py", "system/flat_memory.py", "system/log_file.py",
+    "system/priority.py",
     "worker/main.py",
 )  # fmt: skip
 """Modules in which only those texts are for people that the calls and names of

@@ -19,6 +19,7 @@ from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import JobStatus, Status
 from heygem_daemon.report.waiting import ORDER_NOTE
 from heygem_daemon.spool.layout import PAGE_NAMES
+from heygem_daemon.spool.places import place_for_people
 
 HTML_NAME, TEXT_NAME = PAGE_NAMES
 
@@ -74,6 +75,7 @@ class PageRenderer:
             order_note=ORDER_NOTE,
             others_first=others_first,
             patience_milliseconds=PATIENCE_MILLISECONDS,
+            place_for_people=place_for_people,
             roughly=roughly,
             shown_videos=SHOWN_VIDEOS,
             stage_of=_stage_of,

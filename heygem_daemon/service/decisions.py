@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from heygem_daemon.service.targets import Target
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.places import place_for_people
 from heygem_daemon.spool.requests import Request
 
 NOT_EMPTY = "it is no request, since it is not empty; make the file empty"
@@ -63,7 +64,8 @@ def decide_cancel(
     if act_on or any(each.is_being_cancelled for each in found):
         return Decision(act_on, waits_for=f"{name} is being stopped")
     if has_acted:
-        return Decision(answer=Answer(f"{name} is cancelled; its files are in failed"))
+        place = place_for_people("failed", request.folder or "")
+        return Decision(answer=Answer(f"{name} is cancelled; its files are in {place}"))
     if any(each.stage == "ending" for each in found):
         text = f"{name} has been rendered already: its result is about to appear"
         return Decision(answer=Answer(text, is_refusal=True))
@@ -146,12 +148,13 @@ def nothing_to(request: Request, *, has_foreign: bool = False) -> Answer:
 def already_ended(request: Request, *, has_failed: bool) -> Answer:
     """Return the answer to a request to cancel or hurry what has ended."""
     name = printable(request.name.strip())
+    place = place_for_people("failed" if has_failed else "outbox", request.folder or "")
     if request.folder is None:
-        text = f"{name} has failed already: its files are in failed; remove deletes them"
+        text = f"{name} has failed already: its files are in {place}; remove deletes them"
         if not has_failed:
-            text = f"{name} is finished: its result is in outbox; remove deletes it"
+            text = f"{name} is finished: its result is in {place}; remove deletes it"
     elif has_failed:
-        text = f"{name} has failed already: its files are in failed; {name}.remove deletes them"
+        text = f"{name} has failed already: its files are in {place}; {name}.remove deletes them"
     else:
-        text = f"{name} is finished: its result is in outbox; {name}.remove deletes it"
+        text = f"{name} is finished: its result is in {place}; {name}.remove deletes it"
     return Answer(text, is_refusal=True)

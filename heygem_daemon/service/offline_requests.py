@@ -11,6 +11,7 @@ from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import own_name
 from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.places import place_for_people
 from heygem_daemon.spool.spool import Spool
 
 
@@ -23,7 +24,8 @@ def cancel_offline(spool: Spool, name: str) -> str:
     by = Canceller(own_name(), f"heygem-daemon cancel {printable(name)}")
     for job in jobs:
         spool.record_failure(job, by.reason, CANCELLED_REMEDY, cancelled=True)
-    return f"{printable(name)} is cancelled; its files are in failed"
+    place = place_for_people("failed", "")
+    return f"{printable(name)} is cancelled; its files are in {place}"
 
 
 def require_waiting(spool: Spool, name: str) -> None:

@@ -9,6 +9,7 @@ from unicodedata import east_asian_width
 from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.places import place_for_people
 
 REASON_FILE = "reason.txt"
 
@@ -92,9 +93,9 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
         yield translate("The input files lie in this folder. Drop a corrected pair into the inbox.")
     if journal.member is not None and journal.member.of > 1:
         yield translate(
-            "What is not here is used by other members, too, and lies in done/{batch}/inputs when"
-            " all have ended.",
-            batch=journal.member.batch,
+            "What is not here is used by other members, too, and lies in {place} when all have"
+            " ended.",
+            place=place_for_people(f"done/{journal.member.batch}/inputs", journal.folder),
         )
     yield translate(
         "To try these again, drop an empty file into the inbox: {name}.retry"

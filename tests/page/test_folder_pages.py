@@ -62,11 +62,12 @@ def test_links_lead_to_what_is_in_the_same_share(share: Share, make_status: Make
     addresses = [each for each in Elements(share.html).addresses if not each.startswith("#")]
     assert set(addresses) == {"./talk.mp4", "./talk.json"}
     assert all((share.outbox / each).exists() for each in addresses)
-    assert "bad in the folder failed/ of your share" in share.html
-    assert "failed/bad" not in share.html + share.text, "people may call the share my-failed"
+    for page in (share.html, share.text):
+        assert "my-failed/bad (failed/anna/bad)" in page, "in the own share, and in that of all"
+        assert " failed/bad" not in page, "there it is not"
     assert "anna/talk" not in share.html
     assert "talk: 2027-01-15" in share.text
-    assert "; talk.mp4 in the folder outbox/ of your share; deleted on 2027-01-22" in share.text
+    assert "; talk.mp4, beside this page; deleted on 2027-01-22" in share.text
 
 
 def test_the_page_of_a_folder_counts_the_jobs_of_others(

@@ -68,7 +68,7 @@ def test_results_failures_and_batches_are_on_it_also_after_a_restart(
         '<a href="./show/show.zip">ZIP</a>',
         '<a href="./show/1.mp4">1</a>',
         "1 of 2 published, 1 failed",
-        "show/2 in the folder failed/ of your share",
+        "my-failed/show/2 (failed/anna/show/2)",
         "video 2 shows no face.",
         "deleted on",
     ):
@@ -81,6 +81,31 @@ def test_results_failures_and_batches_are_on_it_also_after_a_restart(
     assert [line for line in after.split("\n") if 'href="./' in line] == [
         line for line in before.split("\n") if 'href="./' in line
     ]
+
+
+def test_answers_name_the_folders_that_the_people_of_a_hot_folder_see(
+    harness: ServiceHarness,
+) -> None:
+    """They have shares of their own, or the folder's name in the shares of all."""
+    harness.configure(folders={"anna": {}})
+    service = harness.service()
+    harness.run_rounds(service, 2)
+    drop_in(harness, "anna", "talk.wav", "talk.mp4")
+    harness.run_rounds(service, 20)
+    (drop_in(harness, "anna", "half.wav") / "half.cancel").touch()
+    harness.run_rounds(service, 15)
+    (harness.spool.root / "inbox" / "anna" / "talk.cancel").touch()
+    (harness.spool.root / "inbox" / "anna" / "half.hurry").touch()
+    harness.run_rounds(service, 15)
+    shown = page(harness, "anna")
+    for text in (
+        "half is cancelled; its files are in my-failed (failed/anna)",
+        "talk is finished: its result is in my-outbox (outbox/anna); talk.remove deletes it",
+        "half has failed already: its files are in my-failed (failed/anna); half.remove",
+        "half 已取消；其文件在 my-failed (failed/anna) 中",
+        "talk 已完成：结果在 my-outbox (outbox/anna) 中；用 talk.删除 可删除",
+    ):
+        assert text in shown
 
 
 def test_it_goes_with_its_folder_and_with_the_setting(harness: ServiceHarness) -> None:
