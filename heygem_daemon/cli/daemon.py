@@ -214,6 +214,7 @@ def _service(
             publish_status=monitoring.publish,
             job_ended=monitoring.announcer.job_ended,
             notification_counts=lambda: monitoring.announcer.counts,
+            command_counts=lambda: monitoring.announcer.command_counts,
             notification_status=lambda: monitoring.announcer.status,
         )
         service = Service(settings, spool, nodes or pool, dependencies)

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.notify.command import CommandLimits, CommandRunner
+from heygem_daemon.notify.command import CommandLimits, CommandOutcome, CommandRunner
 from heygem_daemon.notify.courier import Courier
 from heygem_daemon.notify.kept_commands import KeptCommands
 from heygem_daemon.notify.link import unit_address
@@ -36,6 +36,7 @@ class Announcer:
         """The same, or the one that had to end when notifications were turned off."""
         self._commands: CommandRunner | None = None
         self._counts: Counter[str] = Counter(delivered=0, failed=0, dropped=0)
+        self._command_counts: Counter[str] = Counter(succeeded=0, failed=0, dropped=0)
         self._host = socket.gethostname()
         self.follow(settings)
 
@@ -43,6 +44,11 @@ class Announcer:
     def counts(self) -> Mapping[str, int]:
         """How many notifications were delivered, failed and dropped; empty: none are configured."""
         return dict(self._counts) if self._courier else {}
+
+    @property
+    def command_counts(self) -> Mapping[str, int]:
+        """How many commands succeeded, failed and were dropped; empty: none is configured."""
+        return dict(self._command_counts) if self._settings.on_published else {}
 
     @property
     def status(self) -> NotificationStatus | None:
@@ -110,7 +116,8 @@ class Announcer:
         settings = self._settings
         if settings.on_published and self._commands is None:
             keep = None if self._folder is None else KeptCommands(self._folder)
-            self._commands = CommandRunner(keep, (settings.on_published, _limits(settings)))
+            again = (settings.on_published, _limits(settings))
+            self._commands = CommandRunner(keep, again, on_end=self._count_command)
 
     def _close_commands(self) -> None:
         commands, self._commands = self._commands, None
@@ -158,6 +165,9 @@ class Announcer:
 
     def _count(self, delivery: Delivery) -> None:
         self._counts[delivery.outcome] += 1
+
+    def _count_command(self, outcome: CommandOutcome) -> None:
+        self._command_counts[outcome] += 1
 
 
 def _limits(settings: Settings) -> CommandLimits:

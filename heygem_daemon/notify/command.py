@@ -8,13 +8,13 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import IO
+from typing import IO, Literal
 
 from heygem_daemon.config.command import fill_in
 from heygem_daemon.events.notify import (
@@ -24,6 +24,9 @@ from heygem_daemon.events.notify import (
     CommandsKept,
 )
 from heygem_daemon.notify.kept_commands import KeptCommand, KeptCommands
+
+CommandOutcome = Literal["succeeded", "failed", "dropped"]
+"""What became of a command: it ended with status 0, did not, or never ran since too many waited."""
 
 COMMAND = (sys.executable, "-m", "heygem_daemon.notify.command_process")
 MAX_WAITING = 1000
@@ -80,10 +83,13 @@ class CommandRunner:
         keep: KeptCommands | None = None,
         again: tuple[Sequence[str], CommandLimits] | None = None,
         command: Sequence[str] = COMMAND,
+        on_end: Callable[[CommandOutcome], None] = lambda _outcome: None,
     ) -> None:
         """``keep``: where what waits is kept; None: nowhere. ``again``: what to run for the results
-        that an earlier run has left there. ``command``: the program that becomes the command."""
+        that an earlier run has left there. ``command``: the program that becomes the command.
+        ``on_end`` is called for each command, from any thread."""
         self._command = tuple(command)
+        self._on_end = on_end
         self._keep, self._again = keep, again
         self._given: SimpleQueue[_Order | None] = SimpleQueue()
         """What the thread has not looked at; None: the runner is to end."""
@@ -100,6 +106,7 @@ class CommandRunner:
         """Run the command for a result, when those before it have ended. Returns at once."""
         if self._given.qsize() + len(self._waiting) > MAX_WAITING:
             CommandsDropped(result.name, MAX_WAITING).log()
+            self._on_end("dropped")
             return
         self._given.put(_Order(tuple(command), KeptCommand.of(result, job_id), limits))
 
@@ -153,6 +160,7 @@ class CommandRunner:
             return
         for order in self._waiting:
             CommandFailed(order.result.name, "the daemon stopped before it had ended").log()
+            self._on_end("failed")
 
     def _run_first(self) -> bool:
         """Run the first command; return whether it ended, and was not killed by ``close``."""
@@ -167,6 +175,7 @@ class CommandRunner:
             CommandEnded(order.result.name, round(time.monotonic() - began, 3)).log()
         else:
             CommandFailed(order.result.name, problem).log()
+        self._on_end("failed" if problem else "succeeded")
         return True
 
     def _run(self, order: _Order) -> str:

@@ -37,3 +37,6 @@ class Counts(StatusModel):
 
     notifications: Mapping[str, int] = {}
     """Notifications, by what became of them; empty: none are configured."""
+
+    commands: Mapping[str, int] = {}
+    """Commands of on_published, by what became of them; empty: none is configured."""

@@ -39,7 +39,7 @@ DAEMON_METRICS: tuple[Metric, ...] = (
     ),
     gauge("on_hold", "1 while nothing can start.", one(lambda s: s.hold is not None)),
     gauge(
-        "within_active_hours",
+        "within_active_time",
         "1 while jobs may start by the active hours.",
         one(lambda s: s.rests_until is None),
     ),
@@ -79,6 +79,12 @@ DAEMON_METRICS: tuple[Metric, ...] = (
         "notification_targets_silent",
         "Targets of notifications that took nothing since a failed try.",
         _silent_targets,
+    ),
+    counter(
+        "commands_total",
+        "Commands of `on_published`, by what became of them: succeeded, failed, dropped.",
+        by_key(lambda s: s.counts.commands),
+        ("outcome",),
     ),
     counter(
         "worker_starts_total", "Worker processes started.", one(lambda s: s.counts.worker_starts)

@@ -154,6 +154,10 @@ class Dependencies:
     notification_counts: Callable[[], Mapping[str, int]] = dict
     """Returns how many notifications were delivered, failed and dropped; empty: there are none."""
 
+    command_counts: Callable[[], Mapping[str, int]] = dict
+    """Returns how many commands of on_published succeeded, failed and were dropped; empty: none is
+    configured."""
+
     notification_status: Callable[[], NotificationStatus | None] = _no_notifications
     """Returns which notifications wait; None: none are configured."""
 

@@ -69,7 +69,7 @@ class LoopNotes:
     """What became of the last requests, the newest first."""
 
 
-NO_NOTIFICATIONS: Mapping[str, int] = {}
+NO_COUNTS: Mapping[str, int] = {}
 NO_NOTES = LoopNotes()
 
 
@@ -86,6 +86,7 @@ class StatusWriter:
         self._faults = dependencies.faults
         self._notifier = dependencies.notifier
         self._notification_counts = dependencies.notification_counts
+        self._command_counts = dependencies.command_counts
         self._notification_status = dependencies.notification_status
         self._publish_status = dependencies.publish_status
         self._batches = batches
@@ -217,7 +218,7 @@ class StatusWriter:
             finished_batches=ended_batches,
             warnings=warnings,
             notifications=self._notification_status(),
-            counts=build_counts(snapshot, self._notification_counts()),
+            counts=build_counts(snapshot, self._notification_counts(), self._command_counts()),
             disk=read_disk(self._spool.root),
         )
 
@@ -234,7 +235,9 @@ def daemon_state(phase: LoopPhase, snapshot: DispatchSnapshot) -> DaemonState:
 
 
 def build_counts(
-    snapshot: DispatchSnapshot, notifications: Mapping[str, int] = NO_NOTIFICATIONS
+    snapshot: DispatchSnapshot,
+    notifications: Mapping[str, int] = NO_COUNTS,
+    commands: Mapping[str, int] = NO_COUNTS,
 ) -> Counts:
     """Return how many jobs, attempts and warnings there were since the daemon started."""
     tally = snapshot.tally
@@ -250,6 +253,7 @@ def build_counts(
         worker_starts=tally.worker_starts,
         worker_deaths=tally.worker_deaths,
         notifications=dict(notifications),
+        commands=dict(commands),
     )
 
 

@@ -98,6 +98,7 @@ class ServiceHarness:
             publish_status=announcer.status_written if announcer else lambda _status: None,
             job_ended=announcer.job_ended if announcer else lambda _job, _result: None,
             notification_counts=lambda: announcer.counts if announcer else {},
+            command_counts=lambda: announcer.command_counts if announcer else {},
             notification_status=lambda: announcer.status if announcer else None,
             load_settings=self._load_settings,
             follow_settings=self.followed.append,

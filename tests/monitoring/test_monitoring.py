@@ -21,9 +21,17 @@ needs_promtool = pytest.mark.skipif(
 )
 
 
-def promtool(*arguments: str | Path, folder: Path = FOLDER) -> "subprocess.CompletedProcess[str]":
+def promtool(
+    *arguments: str | Path, folder: Path = FOLDER, text: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """Run promtool in a folder, with ``text`` as its input."""
     return subprocess.run(
-        ["promtool", *map(str, arguments)], cwd=folder, capture_output=True, text=True, check=False
+        ["promtool", *map(str, arguments)],
+        cwd=folder,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -78,6 +86,20 @@ def test_every_alert_is_in_the_document_and_has_a_case() -> None:
     assert set(re.findall(r"alertname: (\w+)", CASES.read_text())) == set(names)
     needed = {"DaemonDead", "OnHold", "DiskFilling", "GpuAsleep", "JobStuck", "FailureRate"}
     assert {f"Heygem{each}" for each in needed} <= set(names)
+
+
+@needs_promtool
+def test_promtool_finds_nothing_to_say_about_any_metric() -> None:
+    lines: list[str] = []
+    for each in ALL_METRICS:
+        labels = ",".join(f'{label}="x"' for label in each.labels)
+        lines += [
+            f"# HELP {each.full_name} {each.text}",
+            f"# TYPE {each.full_name} {each.kind}",
+            f"{each.full_name}{{{labels}}} 1",
+        ]
+    checked = promtool("check", "metrics", text="\n".join(lines) + "\n")
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
 
 
 @needs_promtool

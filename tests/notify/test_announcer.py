@@ -1,5 +1,6 @@
 """What the service does, told through the announcer."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ import pytest
 
 from heygem_daemon.notify import announcer as module
 from heygem_daemon.notify.announcer import Announcer
+from heygem_daemon.notify.command import CommandOutcome
 from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion
 from heygem_daemon.report.notification_status import NotificationStatus, SilentTarget
 from tests.fakes.executor import defer, refuse
 from tests.fakes.service import ServiceHarness
 from tests.service.conftest import harness  # noqa: F401 - the fixture
 from tests.service.test_backlog import metrics
+
+OUTCOMES = ("succeeded", "failed", "dropped")
 
 
 class FakeCourier:
@@ -46,8 +50,10 @@ class FakeRunner:
     added: list[tuple[object, ...]] = []  # noqa: RUF012 - emptied by each test
     made: list["FakeRunner"] = []  # noqa: RUF012 - emptied by each test
 
-    def __init__(self, keep: object, again: object) -> None:
-        self.keep, self.again, self.is_closed = keep, again, False
+    def __init__(
+        self, keep: object, again: object, on_end: Callable[[CommandOutcome], None]
+    ) -> None:
+        self.keep, self.again, self.on_end, self.is_closed = keep, again, on_end, False
         FakeRunner.made.append(self)
 
     def add(self, *order: object) -> None:
@@ -91,6 +97,21 @@ def test_a_published_job_is_told_and_its_command_run(
     assert metrics(harness)['heygem_notifications_total{outcome="delivered"}'] == 1
     assert metrics(harness)["heygem_notifications_waiting"] == 2
     assert metrics(harness)["heygem_notification_targets_silent"] == 1
+
+
+def test_commands_are_counted_by_what_became_of_them(
+    harness: ServiceHarness,  # noqa: F811
+    announced: Announcer,
+) -> None:
+    (runner,) = FakeRunner.made
+    for outcome in ("succeeded", "failed", "failed"):
+        runner.on_end(outcome)
+    harness.run_rounds(harness.service(), 20)
+    found = metrics(harness)
+    counted = [found[f'heygem_commands_total{{outcome="{each}"}}'] for each in OUTCOMES]
+    assert counted == [1, 2, 0]
+    announced.follow(harness.settings.model_copy(update={"on_published": ()}))
+    assert announced.command_counts == {}
 
 
 def test_members_of_a_batch_are_told_with_their_place(

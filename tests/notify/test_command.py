@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from heygem_daemon.config.command import fill_in
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.notify import command as command_module
 from heygem_daemon.notify.command import CommandLimits, CommandRunner
 from heygem_daemon.notify.kept_commands import FILE, KeptCommand, KeptCommands
 from heygem_daemon.system import landlock
@@ -163,6 +164,22 @@ def test_what_a_command_says_is_logged_in_one_short_line(
     wait_until(lambda: ended(log, "status 127"))
     assert ended(log, "it ended with status 3: last ?[31mred")
     assert ended(log, "no-such-program: No such file")
+
+
+def test_each_command_is_counted_once(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[str] = []
+    runner = CommandRunner(on_end=ends.append)
+    for program in ("true", "false", "no-such-program"):
+        runner.add((program,), result, "j1", limits(result))
+    wait_until(lambda: len(ends) == 3)
+    assert ends == ["succeeded", "failed", "failed"]
+    monkeypatch.setattr(command_module, "MAX_WAITING", -1)
+    runner.add(("true",), result, "j1", limits(result))
+    monkeypatch.undo()
+    runner.add(("sleep", "3600"), result, "j1", limits(result))
+    wait_until(lambda: runner._process)
+    runner.close(0.1)
+    assert ends[3:] == ["dropped", "failed"]
 
 
 def test_a_slow_command_delays_neither_the_daemon_nor_its_end(result: Path, log: list[str]) -> None:

@@ -53,14 +53,14 @@ def test_nothing_starts_before_the_hours_and_status_says_until_when(
     assert status.jobs[0].reason == LINE
     found = metrics(harness)
     assert found['heygem_waiting{for="hours"}'] == 3
-    assert found["heygem_on_hold"] == found["heygem_within_active_hours"] == 0
+    assert found["heygem_on_hold"] == found["heygem_within_active_time"] == 0
     assert harness.logged("outside the active hours no job starts, until Mon 22:00") == 1
     harness.clock.now += 3570
     harness.run_rounds(service, 60)
     assert harness.outbox() == sorted(
         f"{name}.{kind}" for name in ("talk", "next", "last") for kind in ("json", "mp4", "png")
     )
-    assert metrics(harness)["heygem_within_active_hours"] == 1
+    assert metrics(harness)["heygem_within_active_time"] == 1
     assert harness.logged("the active hours begin") == 1
     assert harness.status().rest is None
 
