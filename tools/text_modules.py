@@ -114,6 +114,7 @@ MODULES = (
     "service/standby.py",
     "service/steered_jobs.py",
     "service/steering.py",
+    "service/unused_files.py",
     "signing/key.py",
     "signing/key_holder.py",
     "signing/manifest_maker.py",

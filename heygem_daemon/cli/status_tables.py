@@ -58,7 +58,7 @@ def _print_sections(status: Status) -> None:
     _print_more(unlisted.arriving)
     left_alone = [each for each in status.inbox if each.waits_for is None]
     print_table("Inbox", ("file", "waits"), inbox_rows(left_alone))
-    _print_more(unlisted.inbox - unlisted.arriving - unlisted.ready - unlisted.attention)
+    _print_more(unlisted.left_alone)
     answers = [(each.name, local_time(each.at), each.text) for each in status.requests]
     print_table("Requests", ("request", "time", "answer"), answers, len(answers))
 

@@ -62,6 +62,14 @@ class PageView:
 
     attention_more: int
 
+    left_alone: tuple[InboxLine, ...]
+    """What no job comes of, in the order in which it came."""
+
+    left_alone_count: int
+    """How many entries that are, and how many of them are not listed: each of these is a file."""
+
+    left_alone_more: int
+
     results: tuple[Result | BatchResult, ...]
     """The newest first."""
 
@@ -83,6 +91,7 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
     """Return what the page shows of a status. Times are local ones of this machine."""
     arriving = inbox_lines(_entries(status, "upload", "partner"))
     attention = inbox_lines(_entries(status, "attention"))
+    left_alone = inbox_lines(_entries(status, None))
     unlisted = status.unlisted
     return PageView(
         status=status,
@@ -99,6 +108,9 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
         attention=attention,
         attention_count=len(attention) + unlisted.attention,
         attention_more=unlisted.attention,
+        left_alone=left_alone,
+        left_alone_count=len(left_alone) + unlisted.left_alone,
+        left_alone_more=unlisted.left_alone,
         results=find_results(status, standpoint),
         failures=find_failures(status, standpoint),
         retention_days=standpoint.retention_days,
@@ -123,5 +135,5 @@ def _queue_entry(waiting: PlacedEntry, *, has_others: bool) -> QueueEntry:
     return QueueEntry(waiting.name, waiting.place, waiting.reason, others, waiting.estimate)
 
 
-def _entries(status: Status, *kinds: WaitFor) -> tuple[InboxStatus, ...]:
+def _entries(status: Status, *kinds: WaitFor | None) -> tuple[InboxStatus, ...]:
     return tuple(each for each in status.inbox if each.waits_for in kinds)

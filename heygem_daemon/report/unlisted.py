@@ -33,6 +33,11 @@ class Unlisted(StatusModel):
     finished_batches: int = 0
     warnings: int = 0
 
+    @property
+    def left_alone(self) -> int:
+        """How many of those in the inbox wait for nothing: no job comes of them."""
+        return max(0, self.inbox - self.attention - self.arriving - self.ready)
+
     def with_inbox(self, kinds: Kinds) -> "Unlisted":
         """Return the counts with so many more entries of the inbox left out."""
         return self.model_copy(

@@ -24,6 +24,7 @@ from heygem_daemon.service.incomplete import Incomplete
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.left_alone import LeftAlone
 from heygem_daemon.service.lone_notices import LoneNotices
+from heygem_daemon.service.lone_sidecars import without_media
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import BEING_READ, InboxNotice, find_inbox_notices
 from heygem_daemon.service.owner_notices import find_owner_notices
@@ -31,11 +32,12 @@ from heygem_daemon.service.pair_candidates import find_pair_candidates
 from heygem_daemon.service.pairs import InboxPairs
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
+from heygem_daemon.service.unused_files import find_unused
 from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
-from heygem_daemon.spool.names import fold, pair_key, printable
+from heygem_daemon.spool.names import fold, printable
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.recheck import is_as_scanned
 from heygem_daemon.spool.requests import full_name
@@ -170,7 +172,7 @@ class Intake:
         candidates = [view.candidate for view in folders if view.candidate is not None]
         self._pairs.contents.keep_only((*snapshot.entries, *self._folders.entries))
         pairing, answers = self._find_pairs(snapshot, settling, before, now, has_news)
-        self.lone_sidecars = _without_media(snapshot, settling, pairing, answers)
+        self.lone_sidecars = without_media(snapshot, settling, pairing, answers)
         self._settler.prefer(self._pairs.wanted)
         unexamined = self._pairs.examine(settling)
         pairs, unhandled = find_pair_candidates(
@@ -205,6 +207,7 @@ class Intake:
                 unexamined,
                 heeds_requests=self._heeds_requests,
             ),
+            *find_unused(snapshot, heeds_requests=self._heeds_requests),
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
             *find_folder_notices(folders, heeds_requests=self._heeds_requests),
             *find_owner_notices(snapshot, settling, pairing, self._pairs.trusted),
@@ -330,20 +333,3 @@ class Intake:
 def _quiet_seconds(spool: Spool, settings: Settings) -> float:
     """Return the quiet period of new files, which is longer on a network mount."""
     return effective_quiet_seconds(settings.settle_seconds, find_mount(spool.inbox))
-
-
-def _without_media(
-    snapshot: FolderSnapshot,
-    settling: SettleResult,
-    pairing: Pairing,
-    answers: Mapping[Path, SidecarAnswer],
-) -> tuple[tuple[FileEntry, SidecarAnswer], ...]:
-    """Return the settled sidecars, with what they hold, that have no file of their name beside
-    them."""
-    found = [each for each in pairing.lone_sidecars if each.path in settling.settled]
-    media = {pair_key(each.path.name) for each in snapshot.entries} if found else set()
-    return tuple(
-        (each, answers[each.path])
-        for each in found
-        if each.path in answers and pair_key(each.path.name) not in media
-    )

@@ -38,6 +38,10 @@ class InboxNotice:
         """Return the notice with the name of a hot folder and a slash before its own."""
         return replace(self, name=f"{folder}/{self.name}", folder=folder)
 
+    def renamed(self, name: str) -> "InboxNotice":
+        """Return the notice under another name."""
+        return replace(self, name=name)
+
     @property
     def awaited(self) -> WaitFor | None:
         """What it waits for; None: for nothing."""
@@ -68,6 +72,11 @@ REQUESTS_OFF = (
 THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
 """What the status says of a photograph that is not used."""
 
+THUMBNAIL_REMEDY = (
+    "If the photograph is to speak in place of the video, give it and its sound a name of their"
+    " own."
+)
+
 
 REPLACE_REMEDY = "Rename, replace or delete it in the inbox."
 """What people can do about a file with which nothing can be done."""
@@ -82,7 +91,8 @@ def find_inbox_notices(
     *,
     heeds_requests: bool = True,
 ) -> Iterator[InboxNotice]:
-    """Yield a notice for each file that is in no settled pair, but for those that lack a partner.
+    """Yield a notice for each file that is in no settled pair, but for those that lack a partner,
+    and those that are no input.
 
     ``unexamined``: the settled files that are being examined; ``heeds_requests``: whether requests
     are carried out.
@@ -91,7 +101,8 @@ def find_inbox_notices(
         yield InboxNotice("inbox", crowded_reason(), True)
     yield from _waiting_notices(settling, pairing, heeds_requests=heeds_requests)
     for entry in pairing.thumbnails:
-        yield InboxNotice(printable(entry.path.name), THUMBNAIL, waits_for=None)
+        name = printable(entry.path.name)
+        yield InboxNotice(name, THUMBNAIL, waits_for=None, remedy=THUMBNAIL_REMEDY)
     beside = {entry.path for entry in pairing.thumbnails}
     for entry in unexamined:
         if entry.path not in beside:
@@ -106,7 +117,6 @@ def find_inbox_notices(
     for name in snapshot.faulty:
         reason = "cannot be examined; the log says why"
         yield InboxNotice(printable(name), reason, True, remedy=REPLACE_REMEDY)
-    yield from _unsupported_notices(snapshot.unsupported_files, heeds_requests=heeds_requests)
 
 
 def told_of_folder(notice: InboxNotice) -> InboxNotice:
@@ -163,7 +173,7 @@ def name_each(
 
 def unusable_reason(name: str) -> str | None:
     """Return why what has this name, and is no media file or sidecar, cannot be used; None for what
-    is no medium at all, of which nobody needs to hear."""
+    is no medium at all."""
     if media_kind(name) or is_sidecar(name):
         return "is a link, a pipe or a device, not a file"
     return unreadable_format(name)
@@ -180,19 +190,6 @@ def _waiting_notices(
         else:
             told = no_request_reason(meant) if heeds_requests else REQUESTS_OFF
             yield InboxNotice(printable(path.name), told, True)
-
-
-def _unsupported_notices(names: Iterable[str], *, heeds_requests: bool) -> Iterator[InboxNotice]:
-    unheeded = []
-    for name in names:
-        if (problem := unusable_reason(name)) is not None:
-            remedy = "" if unreadable_format(name) else REPLACE_REMEDY
-            yield InboxNotice(printable(name), f"{problem}; it is left alone", True, remedy=remedy)
-        elif not heeds_requests:
-            unheeded += [name] if is_request(name) or request_meant(name) else []
-        elif (meant := request_meant(name)) is not None:
-            yield InboxNotice(printable(name), no_request_reason(meant), True)
-    yield from name_each(unheeded, REQUESTS_OFF)
 
 
 def _ambiguity_notices(

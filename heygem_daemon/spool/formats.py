@@ -63,6 +63,44 @@ _UNREADABLE = {
     for extension in extensions.split()
 }
 
+_SPEAK_IT = (
+    "Record what it says as sound, such as wav, mp3 or m4a, and put that beside a video or a"
+    " photograph of the same name."
+)
+_OTHER_FORMATS: tuple[tuple[str, str, str], ...] = (
+    (
+        ".txt .md .rtf .doc .docx .odt .pages .wps .pdf .epub .html .htm .srt .ass .ssa .vtt .lrc",
+        "is a text, which is not read aloud",
+        _SPEAK_IT,
+    ),
+    (
+        ".ppt .pptx .odp .key .xls .xlsx .ods .numbers .csv .et .dps",
+        "is an office document, which cannot be used",
+        _SPEAK_IT,
+    ),
+    (
+        ".zip .rar .7z .tar .gz .tgz .bz2 .xz .zst",
+        "is an archive, which is not unpacked",
+        "Unpack it, and put what is in it into the inbox.",
+    ),
+    (
+        ".lnk .url .webloc",
+        "leads to another place, and is not the file itself",
+        "Copy the file itself into the inbox.",
+    ),
+)
+"""Extensions of what is no medium, what is said of such a file, and what to do."""
+_OTHERS = {
+    extension: (what, remedy)
+    for extensions, what, remedy in _OTHER_FORMATS
+    for extension in extensions.split()
+}
+_NAME_IT = (
+    "Its name must end as its kind does, such as .wav, .mp3, .mp4 or .jpg: rename it if it is one,"
+    " else convert it."
+)
+_UNKNOWN = "is no sound, video or photograph by its name", _NAME_IT
+
 
 def media_kind(name: str) -> MediaKind | None:
     """Return the kind that the extension stands for, in any letter case; None: neither audio nor
@@ -93,6 +131,12 @@ def unreadable_format(name: str) -> str | None:
     """Return why a media file of this name cannot be used and what to do, as a clause without a
     subject; None where the extension is none of media, or one that can be used."""
     return _UNREADABLE.get(_extension(name))
+
+
+def other_format(name: str) -> tuple[str, str]:
+    """Return what is said of a file that is no medium by its name, as a clause without a subject,
+    and what to do."""
+    return _OTHERS.get(_extension(name), _UNKNOWN)
 
 
 def _extension(name: str) -> str:

@@ -28,6 +28,9 @@ from heygem_daemon.system import paths
 MAX_ENTRIES = 100_000
 """How many names a scan takes in at most. More would take minutes and gigabytes."""
 
+MAX_MEASURED = 100
+"""Of so many files that are no input it is found out whether they are empty."""
+
 SAMPLED = 20_000
 """How many of the others it examines besides, chosen at random: so it finds each in the end,
 whatever the order in which the folder lists them."""
@@ -91,6 +94,8 @@ class FolderSnapshot:
     """How many names are not taken in, since there are too many."""
     ignored: int = field(default=0, compare=False)
     """How many names are neither inputs nor copies in progress: hidden files and the like."""
+    empty_files: frozenset[str] = field(default=frozenset(), compare=False)
+    """Those among the first ``MAX_MEASURED`` unsupported files that are empty."""
     named: Mapping[str, FileEntry] = field(default_factory=dict, compare=False, repr=False)
     """The entries and sidecars by their names; empty: not kept."""
 
@@ -180,6 +185,7 @@ class _Found:
         """The owners of the markers, by the names in them."""
         self._folders: list[str] = []
         self._unsupported_files: list[str] = []
+        self._empty_files: list[str] = []
         self._unfinished: list[str] = []
         self._draft_sizes: dict[int, int] = {}
         self._is_marked_ready = False
@@ -215,6 +221,8 @@ class _Found:
             self._ready[item.name.removesuffix(READY_SUFFIX)] = marker_owner
         else:
             self._unsupported_files.append(item.name)
+            if len(self._unsupported_files) <= MAX_MEASURED and _is_empty(item):
+                self._empty_files.append(item.name)
 
     def _take(self, name: str, entry: FileEntry) -> None:
         (self._entries if entry.kind else self._sidecars).append(entry)
@@ -235,6 +243,7 @@ class _Found:
             self._ready if self._ready_owner is None else self._ready | {"": self._ready_owner},
             self.owner,
             ignored=self._ignored,
+            empty_files=frozenset(self._empty_files),
             named=self._named,
         )
 
@@ -291,6 +300,15 @@ def _is_unchanged(item: os.DirEntry[str], entry: FileEntry) -> bool:
         and entry_owner(entry.kind, status) == entry.owner
         and stat.S_ISREG(status.st_mode)
     )
+
+
+def _is_empty(item: os.DirEntry[str]) -> bool:
+    """Return whether it is an empty regular file; False if it is gone by now."""
+    try:
+        status = item.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0
 
 
 def _draft_size(folder: Path, item: os.DirEntry[str]) -> dict[int, int]:

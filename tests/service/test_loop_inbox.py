@@ -69,12 +69,16 @@ def test_strange_things_in_the_inbox_are_said_once(harness: ServiceHarness) -> N
     assert harness.logged("cannot be paired") == 3
 
 
-def test_what_is_no_medium_is_left_alone_without_a_word(harness: ServiceHarness) -> None:
+def test_the_status_alone_says_what_is_no_medium(harness: ServiceHarness) -> None:
     names = ("notes.docx", "read me.txt", "scan.pdf", "Thumbs.db", "desktop.ini", ".DS_Store")
     harness.drop(*names, "~$notes.docx", "talk.mp4.crdownload", "unknown")
     service = harness.service()
     harness.run_rounds(service, 60)
-    assert harness.status().inbox == ()
+    named = {each.name: each.waits_for for each in harness.status().inbox}
+    assert named == {
+        **dict.fromkeys(("notes.docx", "read me.txt", "scan.pdf", "unknown")),
+        "talk.mp4.crdownload": "upload",
+    }
     assert harness.logged("WARNING") == 0
     assert len(list(harness.spool.inbox.iterdir())) == len(names) + 3
 

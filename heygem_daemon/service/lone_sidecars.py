@@ -1,0 +1,27 @@
+"""The sidecars in an inbox without a file of their name beside them. Pure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from heygem_daemon.config.sidecar import SidecarAnswer
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.names import pair_key
+from heygem_daemon.spool.pairing import Pairing
+from heygem_daemon.spool.settle import SettleResult
+
+
+def without_media(
+    snapshot: FolderSnapshot,
+    settling: SettleResult,
+    pairing: Pairing,
+    answers: Mapping[Path, SidecarAnswer],
+) -> tuple[tuple[FileEntry, SidecarAnswer], ...]:
+    """Return the settled sidecars, with what they hold, that have no file of their name beside
+    them."""
+    found = [each for each in pairing.lone_sidecars if each.path in settling.settled]
+    media = {pair_key(each.path.name) for each in snapshot.entries} if found else set()
+    return tuple(
+        (each, answers[each.path])
+        for each in found
+        if each.path in answers and pair_key(each.path.name) not in media
+    )

@@ -1,0 +1,78 @@
+"""What in an inbox is no input of a job, and what people can do about it. Pure.
+
+Hidden files, and those that systems make for themselves, are not mentioned.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+
+from heygem_daemon.service.notices import (
+    REPLACE_REMEDY,
+    REQUESTS_OFF,
+    InboxNotice,
+    name_each,
+    no_request_reason,
+    unusable_reason,
+)
+from heygem_daemon.spool.formats import other_format, unreadable_format
+from heygem_daemon.spool.inbox import FolderSnapshot
+from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.request_names import is_request, request_meant
+
+MAX_NAMED = 50
+"""So many files of each kind are named; of the others it is said how many there are."""
+
+BEING_COPIED = "is being copied or downloaded; it counts when it has its final name"
+"""What the status says of a file with the name of an unfinished copy."""
+
+EMPTY = "is empty"
+EMPTY_REMEDY = (
+    "Copy the file again, or delete it. If it is to be a request, its name must end in .cancel,"
+    " .hurry, .retry or .remove."
+)
+
+
+def find_unused(snapshot: FolderSnapshot, *, heeds_requests: bool = True) -> Iterator[InboxNotice]:
+    """Yield notices of the files that are neither media nor sidecars nor requests, and of requests
+    where none is heeded, which ``heeds_requests`` says."""
+    unusable, others, unheeded = list[str](), list[str](), list[str]()
+    for name in snapshot.unsupported_files:
+        meant = request_meant(name)
+        if name in snapshot.empty_files and meant is None and not is_request(name):
+            others.append(name)
+        elif unusable_reason(name) is not None:
+            unusable.append(name)
+        elif meant is None and not is_request(name):
+            others.append(name)
+        elif not heeds_requests:
+            unheeded.append(name)
+        elif meant is not None:
+            yield InboxNotice(printable(name), no_request_reason(meant), True)
+    yield from name_each(unheeded, REQUESTS_OFF)
+    yield from _first_of(unusable, _unusable)
+    yield from _first_of(others, lambda name: _left_alone(name, name in snapshot.empty_files))
+    visible = [name for name in snapshot.unfinished if not name.startswith((".", "~"))]
+    yield from _first_of(visible, lambda name: InboxNotice(printable(name), BEING_COPIED))
+
+
+def _first_of(
+    names: Sequence[str], notice_of: Callable[[str], InboxNotice]
+) -> Iterator[InboxNotice]:
+    """Yield the notices of the first files by name, the last of which may stand for all others."""
+    found = heapq.nsmallest(MAX_NAMED, names)
+    for number, name in enumerate(found, 1):
+        notice, more = notice_of(name), len(names) - number + 1
+        if number == MAX_NAMED and more > 1:
+            notice = notice.renamed(f"{printable(name)} ({more} such files)")
+        yield notice
+
+
+def _unusable(name: str) -> InboxNotice:
+    remedy = "" if unreadable_format(name) else REPLACE_REMEDY
+    reason = f"{unusable_reason(name)}; it is left alone"
+    return InboxNotice(printable(name), reason, True, remedy=remedy)
+
+
+def _left_alone(name: str, is_empty: bool) -> InboxNotice:
+    reason, remedy = (EMPTY, EMPTY_REMEDY) if is_empty else other_format(name)
+    return InboxNotice(printable(name), reason, waits_for=None, remedy=remedy)
