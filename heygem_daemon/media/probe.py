@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 
-from heygem_daemon.config.media_content import MediaContent
+from heygem_daemon.config.media_content import MAX_SECONDS, MediaContent
 from heygem_daemon.config.media_limits import MediaLimits
 from heygem_daemon.errors import BadInput, EnvironmentFault, NoDecoder, TooLarge
 from heygem_daemon.media.audio_measurement import measure_audio
@@ -28,9 +29,7 @@ from heygem_daemon.media.info import (
 from heygem_daemon.media.probe_order import USAGE, ProbeOrder
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
 from heygem_daemon.media.sound_warnings import sound_warnings
-from heygem_daemon.media.source import (
-    open_media,
-)
+from heygem_daemon.media.source import announced_seconds, open_media
 from heygem_daemon.media.video_reader import VideoReader
 
 PICTURES_TO_READ, PIXELS_TO_READ = 300, 300_000_000
@@ -135,11 +134,17 @@ def read_content(path: Path) -> MediaContent:
     try:
         with refuse_out_of_memory(path), open_media(path) as container:
             pictures = any(map(_promises_pictures, moving_pictures(container)))
-            return MediaContent(bool(container.streams.audio), pictures)
+            return MediaContent(bool(container.streams.audio), pictures, _seconds(container))
     except TooLarge:
         raise
     except BadInput:
         return MediaContent()
+
+
+def _seconds(container: InputContainer) -> float:
+    """Return how long a file probably is: of some formats only its size tells."""
+    seconds = float(announced_seconds(container)) or (container.duration or 0) / 1e6
+    return round(min(max(0.0, seconds), MAX_SECONDS), 3)
 
 
 def _promises_pictures(stream: av.VideoStream) -> bool:

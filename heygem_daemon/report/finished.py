@@ -38,6 +38,12 @@ class FinishedJob(StatusModel):
     utilisation: float | None = None
     """Mean use of its GPU while the engine worked, in per cent; None: on the CPU, or not known."""
 
+    length: float = 0.0
+    """Seconds of the result; 0: not known."""
+
+    engine: str = ""
+    """The engine that it asked for; empty: that of the settings."""
+
     stage_seconds: Mapping[str, float] = {}
     """The seconds of each stage."""
 

@@ -134,6 +134,9 @@ class JobStatistics:
     frames: int | None
     """Output frames."""
 
+    length: float
+    """Seconds of the result; 0: not known."""
+
     utilisation: float | None
     """Mean use of its GPU while the engine worked, in per cent."""
 
@@ -143,10 +146,11 @@ class JobStatistics:
 
 def job_statistics(report: Mapping[str, object]) -> JobStatistics:
     """Return the statistics of a report; None for what it does not contain."""
-    frames = _at(report, "output", "frames")
+    frames, length = _at(report, "output", "frames"), _at(report, "output", "seconds")
     mean = _at(report, "evidence", "inference", "utilisation_percent", "mean")
     return JobStatistics(
         frames=frames if isinstance(frames, int) else None,
+        length=float(length) if isinstance(length, int | float) else 0.0,
         utilisation=float(mean) if isinstance(mean, int | float) else None,
         stage_seconds=_seconds(report, "stage_seconds"),
     )

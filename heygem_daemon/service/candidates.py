@@ -79,6 +79,11 @@ class Candidate:
         return 1, self.arrived_ns, self.name
 
     @property
+    def seconds(self) -> float:
+        """How long its result will be; 0: not known, as of a batch."""
+        return self.source.seconds if isinstance(self.source, Pair) else 0.0
+
+    @property
     def folder(self) -> str:
         """The hot folder in whose inbox it is; empty: the plain inbox."""
         return self.hot_folder.name

@@ -17,7 +17,7 @@ from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
 from heygem_daemon.report.waiting import TURN
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.inbox_view import InboxView, RestIn
-from heygem_daemon.service.pace import Pace, find_pace
+from heygem_daemon.service.pace import find_paces
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.snapshot import DispatchSnapshot
@@ -57,21 +57,20 @@ class Estimate:
 class Places:
     """The places in which jobs run, as they become free. Times are UNIX times."""
 
-    def __init__(self, free: Sequence[float], pace: Pace) -> None:
+    def __init__(self, free: Sequence[float]) -> None:
         """``free``: when each place becomes free; at least one."""
         self._free = list(free)
         heapq.heapify(self._free)
-        self._pace = pace
         self._later: dict[float, list[float]] = {}
         """The same from a time on at which active hours begin."""
 
-    def take(self, hours: ActiveHours) -> float | None:
-        """Return when the next job starts, which may start in these hours. It takes a place. None:
-        it is too far away."""
+    def take(self, hours: ActiveHours, seconds: float) -> float | None:
+        """Return when the next job starts, which may start in these hours. It takes a place for so
+        many seconds. None: it is too far away."""
         free = self._free
         for _ in range(MAX_OPENINGS):
             if (opens := hours.closed_until(free[0])) is None:
-                return heapq.heapreplace(free, free[0] + self._pace.cycle)
+                return heapq.heapreplace(free, free[0] + seconds)
             free = self._later.setdefault(opens, [max(opens, each) for each in self._free])
         return None
 
@@ -149,22 +148,26 @@ class Estimates:
         now, wall = self._clock.monotonic(), self._clock.wall()
         busy_since = wall if self._busy_since is None else self._busy_since
         ended, running = tuple(snapshot.tally.finished), snapshot.running
-        pace = find_pace(ended, busy_since, len(running), wall)
-        if pace is None:
+        spans = [(each.started, wall) for each in running]
+        paces = find_paces(ended, spans, busy_since, wall)
+        if paces is None or _has_held_back(snapshot, now):
             return
-        left = [seconds for each in running if (seconds := pace.left(each, now)) is not None]
-        if not left or _has_held_back(snapshot, now):
+        left = [paces.of(each.job.journal.options.engine).left(each, now) for each in running]
+        free = [wall + seconds for seconds in left if seconds is not None]
+        if not free:
             return
-        places, waiting = Places([wall + seconds for seconds in left], pace), list(first)
+        places, waiting = Places(free), list(first)
         opening = _next_opening(waiting, snapshot, wall)
         for item in waiting:
             if isinstance(item, Candidate) and isinstance(item.source, Path):
                 return  # a batch: nobody knows yet how many members it has
-            starts = places.take(snapshot.hours_of(item.folder))
+            pace = paces.of(next(iter(item.engines), None))
+            starts = places.take(snapshot.hours_of(item.folder), pace.cycle(item.seconds))
             rests = snapshot.rest_in(item.folder) is not None
             # From then on those that rest now take turns with the others.
             if starts is not None and (rests or starts < opening):
-                yield _key(item), Estimate(starts - wall, starts - wall + pace.duration).text
+                ready = starts + pace.seconds(item.seconds)
+                yield _key(item), Estimate(starts - wall, ready - wall).text
 
     def _with_turn(self, entry: T, key: str) -> T:
         if key not in self.turns:

@@ -89,6 +89,11 @@ class QueuedJob:
         return (0, self.number, "") if hurried is None else hurried_arrival(hurried, self.number)
 
     @property
+    def seconds(self) -> float:
+        """How long its result will be; 0: not known."""
+        return self.job.journal.seconds
+
+    @property
     def folder(self) -> str:
         """The hot folder in which it was dropped; empty: the plain inbox."""
         return self.job.journal.folder

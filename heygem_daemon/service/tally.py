@@ -104,6 +104,8 @@ def describe_finished(
         seconds=round(seconds, 3),
         reason=journal.reason[:MAX_REASON_CHARACTERS] or None,
         frames=statistics.frames,
+        length=statistics.length,
+        engine=journal.options.engine or "",
         utilisation=statistics.utilisation,
         stage_seconds=statistics.stage_seconds,
         folder=printable(journal.folder),

@@ -84,6 +84,14 @@ class WaitingJob(WaitingItem, Protocol):
     def folder(self) -> str:
         """The hot folder in which it was dropped; empty: the plain inbox."""
 
+    @property
+    def engines(self) -> frozenset[str | None]:
+        """The engines that it asks for; None: that of the settings."""
+
+    @property
+    def seconds(self) -> float:
+        """How long its result will be; 0: not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceLoad:

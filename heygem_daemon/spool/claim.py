@@ -80,6 +80,7 @@ def claim_pair(
         folder=layout.folder,
         owner=_owner_of(pair.audio),
         claimed_at=now,
+        seconds=pair.seconds,
     )
     answered = [answer] if answer is not None else []
     journal = journal.model_copy(update=combine(answered, hot_folder))

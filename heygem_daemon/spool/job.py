@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -138,6 +138,8 @@ class Journal(FrozenModel):
     """When its owner asked that it goes first, nanoseconds since the epoch; None: nobody did."""
     claimed_at: UnixTime
     """Seconds since the epoch."""
+    seconds: float = Field(default=0.0, ge=0)
+    """How long its result will be, as far as the header of its sound says; 0: not known."""
     attempts: int = 0
     """Attempts in a row that brought no new chunk, the present one included."""
     deaths: int = 0
@@ -208,6 +210,8 @@ class Pair:
     """The video itself, where its own sound is meant."""
     video: Path
     sidecar: Path | None = None
+    seconds: float = field(default=0.0, compare=False)
+    """How long the sound is, as far as its header says; 0: not known."""
 
     @property
     def is_alone(self) -> bool:

@@ -172,7 +172,7 @@ class _FoundPairs:
             key=lambda pair: (max(entry.ctime_ns for entry in pair[:2]), pair[0].path.name),
         )
         return Pairing(
-            pairs=tuple(map(_pair, by_arrival)),
+            pairs=tuple(_pair(each, self._find_content) for each in by_arrival),
             lone_files=tuple(self._lone),
             ambiguous_groups=tuple(self._ambiguous),
             lone_sidecars=tuple(self._lone_sidecars),
@@ -271,10 +271,11 @@ def _audio_first(two: list[FileEntry]) -> _PairEntries:
     return (first, second, None) if first.kind == "audio" else (second, first, None)
 
 
-def _pair(group: _PairEntries) -> Pair:
+def _pair(group: _PairEntries, find_content: FindContent) -> Pair:
     audio, video, sidecar = group
-    name = safe_name(_stem(audio))
-    return Pair(name, audio.path, video.path, sidecar.path if sidecar else None)
+    name, content = safe_name(_stem(audio)), find_content(audio)
+    own = sidecar.path if sidecar else None
+    return Pair(name, audio.path, video.path, own, content.seconds if content else 0.0)
 
 
 def _by_name(entries: Iterable[FileEntry]) -> tuple[FileEntry, ...]:

@@ -136,6 +136,23 @@ def test_a_damaged_sound_that_looks_like_a_raw_video_holds_none(tmp_path: Path) 
     assert read_content(path) == MediaContent()
 
 
+@pytest.mark.parametrize(
+    ("codec", "name"), [("pcm_s16le", "a.wav"), ("libmp3lame", "a.mp3"), ("libopus", "a.opus")]
+)
+def test_the_headers_tell_about_how_long_a_sound_is(
+    make_sound: MakeFile, codec: str, name: str
+) -> None:
+    content = read_content(make_sound(name, codec, 7.5, 48_000, "mono"))
+    assert content.seconds == pytest.approx(7.5, abs=0.1)
+    assert MediaContent.from_json(content.to_json().encode()).seconds == content.seconds
+
+
+@pytest.mark.parametrize("seconds", ["-1", "NaN", "Infinity", "1e300", '"1"'])
+def test_what_a_probe_cannot_have_found_is_nothing(seconds: str) -> None:
+    line = f'{{"sound":true,"picture":false,"seconds":{seconds}}}'
+    assert not MediaContent.from_json(line.encode()).seconds > 1
+
+
 def test_an_mp4_cut_before_its_index_says_so(make_video: MakeFile) -> None:
     path = make_video("clip.mp4")
     os.truncate(path, path.stat().st_size // 2)
@@ -203,7 +220,7 @@ def test_the_program_exits_with_a_status_and_prints_what_it_found(
         return done.returncode, done.stdout
 
     path = make_video("clip.mp4", frames=5)
-    silent = '{"sound":false,"picture":true}\n'
+    silent = '{"sound":false,"picture":true,"seconds":0.2}\n'
     assert run(str(path), "video") == (0, f"{silent}h264, 0.20 s\n")
     assert run(str(path), "audio") == (0, f"{silent}h264, 0.20 s\n")
     assert run(str(path))[0] == 2

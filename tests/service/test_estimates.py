@@ -3,36 +3,39 @@
 import pytest
 
 from heygem_daemon.config.hours import ActiveHours, parse_hours
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Deferred
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
+from heygem_daemon.service.contents import ContentProbe, Version
 from heygem_daemon.service.estimates import Estimate, Estimates, Places
 from heygem_daemon.service.loop import Service
-from heygem_daemon.service.pace import Pace
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
 from tests.service.test_hot_folders import drop_in
 
 
 def test_each_job_takes_the_first_place_that_is_free() -> None:
-    places = Places([30.0, 100.0], Pace(duration=50.0, cycle=60.0, samples=()))
-    assert [places.take(ActiveHours()) for _ in range(4)] == [30, 90, 100, 150]
+    places = Places([30.0, 100.0])
+    assert [places.take(ActiveHours(), 60.0) for _ in range(4)] == [30, 90, 100, 150]
 
 
 def test_a_job_starts_within_its_active_hours() -> None:
     """Two places; the hours begin an hour after midnight, and last as long as two jobs take."""
     night = parse_hours(["01:00-01:20"], "UTC")
-    places = Places([60.0, 120.0], Pace(duration=600.0, cycle=600.0, samples=()))
-    starts = [places.take(hours) for hours in (night, night, ActiveHours(), night, night, night)]
+    places = Places([60.0, 120.0])
+    starts = [
+        places.take(hours, 600.0) for hours in (night, night, ActiveHours(), night, night, night)
+    ]
     assert starts == [3600, 3600, 60, 4200, 4200, 3600 + 86_400]
 
 
 def test_hours_begin_with_the_places_that_are_free_by_then() -> None:
     """What is drawn when the hours begin goes on."""
     night = parse_hours(["01:00-23:00"], "UTC")
-    places = Places([60.0, 7200.0], Pace(duration=600.0, cycle=600.0, samples=()))
-    places.take(night)
-    (last,) = [places.take(night) for _ in range(6)][-1:]
+    places = Places([60.0, 7200.0])
+    places.take(night, 600.0)
+    (last,) = [places.take(night, 600.0) for _ in range(6)][-1:]
     assert last == 3600 + 6 * 600
 
 
@@ -177,3 +180,43 @@ def test_a_folder_and_a_pair_of_one_name_have_turns_of_their_own(harness: Servic
     turns = {each.is_batch: each.turn for each in listed if each.name == "talk"}
     assert turns.keys() == {False, True}, listed
     assert turns[False] != turns[True], listed
+
+
+def test_a_long_job_is_not_expected_as_soon_as_a_short_one(harness: ServiceHarness) -> None:
+    """Ten minutes of sound were ready at the time of five seconds."""
+    lengths = {f"{n}.wav": 4.0 for n in range(5)} | {"5-long.wav": 600.0, "6.wav": 5.0}
+    found: dict[Version, MediaContent] = {}
+
+    def examine(version: Version, _owner: int) -> None:
+        name = version[0].name
+        is_sound = name.endswith(".wav")
+        found[version] = MediaContent(is_sound, not is_sound, lengths.get(name, 0.0))
+
+    def take() -> dict[Version, MediaContent]:
+        new = dict(found)
+        found.clear()
+        return new
+
+    harness.content_probe = ContentProbe(examine, take)
+    service = harness.service()
+    harness.executor.answer = keep_running
+    for number in range(5):
+        harness.drop(f"{number}.wav", f"{number}.mp4")
+        harness.clock.now += 0.01
+    for name in ("5-long", "6"):
+        harness.drop(f"{name}.wav", f"{name}.mp4")
+        harness.clock.now += 0.01
+    harness.run_rounds(service, 12)
+    for _ in range(4):
+        finish_running(harness, service)
+        harness.run_rounds(service, 10)
+    assert harness.status().finished[0].length == 4.0
+    ready = {name: text.rpartition("in about ")[2] for name, text in told(harness).items()}
+    assert ready.keys() == {"5-long", "6"}
+    assert "h" in ready["5-long"], ready
+    assert "h" in ready["6"], "it waits for the long one"
+    texts = told(harness)
+    assert "starts soon" in texts["5-long"]
+    assert "starts in about" in texts["6"]
+    claimed = {each.job.name: each.seconds for each in service._dispatcher.queued_jobs}
+    assert claimed["5-long"] == 600.0

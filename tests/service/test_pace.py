@@ -1,5 +1,6 @@
 """The pace of jobs, from the last ones that ended."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,8 +8,16 @@ import pytest
 from heygem_daemon.gpu.placement import DeviceChoice
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.finished import FinishedJob
-from heygem_daemon.service.pace import Pace, find_cycle, find_pace, time_left, usual_seconds
+from heygem_daemon.service.pace import (
+    Pace,
+    cost_of_second,
+    find_pace,
+    find_paces,
+    find_stretch,
+    time_left,
+)
 from heygem_daemon.service.running_jobs import RunningJob
+from tests.service.test_queue import job
 
 
 def ended(number: int, **fields: Any) -> FinishedJob:
@@ -17,6 +26,18 @@ def ended(number: int, **fields: Any) -> FinishedJob:
     return FinishedJob(
         **{**known, "finished": 6000.0 - 60 * number, "seconds": 40.0, **fields},
     )
+
+
+def of_lengths(*known: tuple[float, float]) -> list[FinishedJob]:
+    """Return jobs, each with the seconds that it took and those of its result."""
+    return [ended(n, seconds=took, length=length) for n, (took, length) in enumerate(known)]
+
+
+def usual_seconds(seconds: list[float]) -> float | None:
+    """Return what is said of the next job, whose length is not known as theirs are not."""
+    jobs = [ended(n, seconds=each) for n, each in enumerate(seconds)]
+    paces = find_paces(jobs, [], 0.0, 6000.0)
+    return paces.of(None).seconds(0.0) if paces else None
 
 
 @pytest.mark.parametrize(
@@ -36,29 +57,84 @@ def test_the_pace_is_that_of_the_last_jobs(seconds: list[float], usual: float | 
 
 
 @pytest.mark.parametrize(
-    ("ends", "places", "now", "cycle"),
+    ("ends", "running", "now", "cycle"),
     [
-        ([], 1, 600, None),
-        ([600, 540, 480], 1, 600, None),
-        ([600, 540, 480, 420], 1, 610, 60),
-        ([600, 540, 480, 420], 2, 610, 120),
-        ([600, 540, 480, 120], 1, 600, 160),  # the first one ended before others waited
-        ([600, 540, 480, 420], 1, 900, 120),  # nothing has ended for long
+        ([], [600], 600, 40),
+        ([600, 540, 480], [600], 600, 40),
+        ([600, 540, 480, 420], [600], 610, 60),
+        ([600, 540, 480, 420], [600, 600], 610, 120),
+        ([600, 540, 480, 120], [600], 600, 160),  # the first one ended before others waited
+        ([600, 540, 480, 420], [900], 900, 160),  # nothing has ended for long, nor was at work
+        ([600, 540, 480, 420], [600], 900, 60),  # it was: that one is long
+        ([600, 540, 480, 420], [], 900, 40),
     ],
 )
 def test_the_pace_holds_what_lies_between_jobs(
-    ends: list[float], places: int, now: float, cycle: float | None
+    ends: list[float], running: list[float], now: float, cycle: float
 ) -> None:
-    assert find_cycle(ends, 100, places, now) == cycle
-    assert find_cycle(ends, 500, places, now) is None
+    jobs = [ended(n, finished=end) for n, end in enumerate(ends)]
+    spans = [(start, now) for start in running]
+    assert 40 * find_stretch(jobs, spans, 100, now) == pytest.approx(cycle)
+    assert find_stretch(jobs, spans, 500, now) == 1
 
 
 def test_failed_jobs_pass_through_the_queue_too() -> None:
     jobs = [ended(n, outcome="failed" if n % 2 else "published") for n in range(6)]
-    assert find_pace(jobs[:4], 0.0, 1, 6000.0) is None
-    pace = find_pace(jobs, 0.0, 1, 6000.0)
+    at_work = [(6000.0, 6000.0)]
+    assert find_paces(jobs[:4], at_work, 0.0, 6000.0) is None
+    paces = find_paces(jobs, at_work, 0.0, 6000.0)
+    assert paces is not None
+    pace = paces.of(None)
+    assert (pace.seconds(0.0), pace.cycle(0.0), len(pace.samples)) == (40, 60, 3)
+
+
+def test_the_time_grows_with_the_length_of_the_result() -> None:
+    """Ten minutes of sound were expected to take as long as five seconds of it."""
+    short = find_pace(of_lengths((12, 5), (14, 6), (11, 4.5)))
+    assert short is not None
+    assert 10 < short.seconds(5) < 15
+    assert short.seconds(600) > 600
+    assert short.seconds(0) == 12, "of a length that is not known, as long as the others"
+
+
+def test_what_each_job_takes_whatever_its_length_is_not_multiplied() -> None:
+    """A worker's start takes 20 s here, and each second of result half a second."""
+    pace = find_pace(of_lengths((22.5, 5), (50, 60), (320, 600), (25, 10), (22, 4)))
     assert pace is not None
-    assert (pace.duration, pace.cycle, len(pace.samples)) == (40, 60, 3)
+    assert [round(pace.seconds(each), 1) for each in (5, 120, 600, 1200)] == [22.5, 80, 320, 620]
+    assert pace.seconds(0.1) > 0
+    alike = [ended(n, seconds=22.5, length=5, stage_seconds={"render": 2.5}) for n in range(3)]
+    (pace,) = filter(None, [find_pace(alike)])
+    assert pace.seconds(50) == 20 + 25, "they tell how long they were at work themselves"
+
+
+def test_jobs_of_very_different_lengths_tell_one_pace() -> None:
+    """They took very different times, and nothing was said."""
+    pace = find_pace(of_lengths((10, 10), (11, 10), (600, 600), (580, 600), (10, 9)))
+    assert pace is not None
+    assert 50 < pace.seconds(60) < 70
+    assert find_pace(of_lengths((10, 10), (10, 10), (10, 10), (500, 10), (500, 10), (500, 10))) is (
+        None
+    )
+
+
+def test_each_engine_has_its_own_pace() -> None:
+    jobs = [
+        *(ended(n, seconds=20, length=10, engine="wav2lip") for n in range(3)),
+        *(ended(n, seconds=5, length=10) for n in range(3, 8)),
+        ended(9, seconds=8, length=10, engine="builtin"),
+    ]
+    paces = find_paces(jobs, [], 0.0, 6000.0)
+    assert paces is not None
+    assert paces.of("wav2lip").seconds(10) == 20
+    assert paces.of(None).seconds(10) == 5
+    assert paces.of("builtin") is paces.common, "too few have ended"
+    assert 5 <= paces.common.seconds(10) <= 20
+
+
+def test_too_few_jobs_of_different_lengths_tell_no_cost_of_a_second() -> None:
+    assert cost_of_second(of_lengths((10, 10), (11, 11), (12, 12))) is None
+    assert cost_of_second(of_lengths((50, 10), (40, 100), (30, 200))) is None, "longer is not less"
 
 
 def test_what_takes_longer_than_all_before_tells_nothing() -> None:
@@ -83,11 +159,12 @@ def test_a_running_job_ends_after_its_last_stages(
     stage: Any, figures: Any, stage_seconds_ago: float, left: float | None
 ) -> None:
     stages = {"track": 5.0, "render": 20.0, "join": 10.0, "review": 4.0}
-    pace = Pace(40.0, 40.0, tuple(ended(n, stage_seconds=stages) for n in range(3)))
+    samples = tuple(ended(n, stage_seconds=stages, length=8) for n in range(3))
+    pace = Pace(samples)
     now = 1000.0
     running = RunningJob(
         queued=None,  # type: ignore[arg-type]
-        job=None,  # type: ignore[arg-type]
+        job=job("j"),
         device=DeviceChoice("cpu", None, "CPU"),
         notice=None,
         started=0.0,
@@ -96,3 +173,8 @@ def test_a_running_job_ends_after_its_last_stages(
     running.stage_began_at = now - stage_seconds_ago
     running.progress = stage and Progress(job_id="j", stage=stage, **figures)
     assert pace.left(running, now) == left
+    twice = job("j")
+    twice = replace(twice, journal=twice.journal.model_copy(update={"seconds": 16.0}))
+    running.job = twice
+    if left is not None and stage == "render":
+        assert pace.left(running, now) == left + 14, "joined and reviewed for twice as long"

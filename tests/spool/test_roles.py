@@ -1,5 +1,6 @@
 """Sound and face are told apart by what the files hold, not by their names."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,14 @@ def test_the_files_of_a_batch_have_the_roles_of_what_they_hold(
     found = with_batch_roles(list(files), files.get)
     assert [each.path for each in found] == [each.path for each in files]
     assert {each.path.name for each in found if each.kind == "audio"} == audios
+
+
+def test_a_pair_knows_how_long_its_sound_is() -> None:
+    sound, video = MediaContent(sound=True, seconds=12.5), MediaContent(picture=True, seconds=3.0)
+    (pair,) = pairing(a__wav=sound, a__mp4=video).pairs
+    assert pair.seconds == 12.5
+    (alone,) = pairing(a__mp4=MediaContent(True, True, 3.0), a__toml=SOUND).pairs
+    assert (alone.is_alone, alone.seconds) == (True, 3.0)
+    (unknown,) = pairing(a__wav=None, a__mp4=None).pairs
+    assert unknown.seconds == 0
+    assert unknown == replace(unknown, seconds=5.0), "another look changes no candidate"

@@ -27,6 +27,7 @@ from heygem_daemon.spool.batch.roster import (
     find_mixture_problem,
     scan_limit,
     with_contents,
+    with_seconds,
 )
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.claim import (
@@ -177,7 +178,11 @@ def _find_roster(
         for each in snapshot.sidecars
         if each.path.name in answers
     }
-    return build_roster(with_contents(snapshot, find_content), max_members, own_sound(own))
+    roster = build_roster(with_contents(snapshot, find_content), max_members, own_sound(own))
+    if isinstance(roster, RosterProblem):
+        return roster
+    contents = {each.path.name: find_content(each) for each in snapshot.entries}
+    return with_seconds(roster, {name: each.seconds for name, each in contents.items() if each})
 
 
 def arrange_media(files: FileOperations, batch: Batch) -> None:
@@ -243,6 +248,7 @@ def new_member_journal(batch: Batch, number: int, media: Mapping[str, str]) -> J
         owner=batch.journal.owner,
         hurried_ns=batch.journal.hurried_ns,
         claimed_at=batch.journal.claimed_at,
+        seconds=member.seconds,
     )
 
 

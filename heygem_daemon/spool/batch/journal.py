@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.counts import counted
 from heygem_daemon.spool.files import FileOperations, is_file
@@ -91,6 +93,8 @@ class BatchMember(FrozenModel):
     """The user's name of the member's own sidecar; None: there is none."""
     options: JobOptions | None = None
     """What the sidecars say; None: there are none, or an earlier version wrote this journal."""
+    seconds: float = Field(default=0.0, ge=0)
+    """How long its result will be, as far as the header of its sound says; 0: not known."""
     refusal: str = ""
     """Why the member is refused without an attempt: a sidecar is wrong. Empty: it is not."""
     remedy: str = ""

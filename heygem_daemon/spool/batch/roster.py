@@ -90,6 +90,15 @@ def with_contents(snapshot: FolderSnapshot, find: FindContent) -> FolderSnapshot
     return replace(snapshot, entries=with_batch_roles(snapshot.entries, find))
 
 
+def with_seconds(roster: Roster, seconds: Mapping[str, float]) -> Roster:
+    """Return a roster whose members know how long their results will be. ``seconds``: how long
+    each file is, by its name, as far as that is known."""
+    members = tuple(
+        each.model_copy(update={"seconds": seconds.get(each.audio, 0.0)}) for each in roster.members
+    )
+    return replace(roster, members=members)
+
+
 def find_mixture_problem(
     snapshot: FolderSnapshot, trusted: Collection[int]
 ) -> RosterProblem | None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.errors import ClaimFailed, SpoolUnavailable
 from heygem_daemon.spool.batch import claim
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
+from heygem_daemon.spool.inbox import FileEntry
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 
@@ -34,6 +36,19 @@ def test_one_audio_and_many_videos(spool: Spool, fill: Fill) -> None:
     assert all(str(path).isascii() for job in jobs for path in (job.audio, job.video))
     summary = json.loads((spool.outbox / "show" / "batch.json").read_text())
     assert [job["state"] for job in summary["jobs"]] == ["waiting", "waiting"]
+
+
+def test_each_member_knows_how_long_its_result_will_be(spool: Spool, fill: Fill) -> None:
+    lengths = {"a.wav": 2.5, "b.wav": 600.0}
+
+    def find(entry: FileEntry) -> MediaContent:
+        is_sound = entry.kind == "audio"
+        return MediaContent(is_sound, not is_sound, lengths.get(entry.path.name, 0.0))
+
+    batch = spool.batches.claim(fill(spool, "show", *lengths, "face.mp4"), find_content=find)
+    jobs = spool.batches.pending_jobs(batch)
+    assert {each.name: each.journal.seconds for each in jobs} == {"a": 2.5, "b": 600.0}
+    assert {each.name: each.journal.seconds for each in spool.recover()} == {"a": 2.5, "b": 600.0}
 
 
 def test_a_restart_queues_the_members_that_have_not_ended(

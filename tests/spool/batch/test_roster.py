@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heygem_daemon.spool.batch import roster as batch_roster
-from heygem_daemon.spool.batch.roster import Roster, RosterProblem, build_roster
+from heygem_daemon.spool.batch.roster import Roster, RosterProblem, build_roster, with_seconds
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import fold, is_sidecar, natural_key
@@ -43,6 +43,13 @@ def test_one_audio_goes_with_all_videos_in_natural_order() -> None:
         ("take 9", "talk.wav", "take 9.mov", None),
         ("take 10", "talk.wav", "take 10.mp4", None),
     ]
+
+
+def test_a_member_is_as_long_as_its_sound() -> None:
+    found = build_roster(snapshot("b.wav", "a.mp3", "face.mp4"))
+    assert isinstance(found, Roster)
+    timed = with_seconds(found, {"a.mp3": 3.5, "face.mp4": 60.0})
+    assert [(each.name, each.seconds) for each in timed.members] == [("a", 3.5), ("b", 0.0)]
 
 
 def test_one_video_goes_with_all_audios() -> None:
