@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from heygem_daemon.cli.output import JSON_OPTION
+from heygem_daemon.cli.output import JSON_OPTION, say
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import BadInput, SpoolUnavailable
 from heygem_daemon.spool.names import printable, split_extension
@@ -15,6 +15,11 @@ from heygem_daemon.system import paths
 from heygem_daemon.system.log import LOG_FILE_NAME, resolve_folder
 from heygem_daemon.system.log_lines import LoggedLine, parse_line
 from heygem_daemon.system.log_rotation import rotated_names
+
+LOGGED_AS_TEXT = (
+    "Lines of this log were written as text: their numbers are text too, and what the sentence says"
+    " is in no other field. With log_json = true the daemon logs all fields with their types."
+)
 
 
 def logs(
@@ -34,6 +39,8 @@ def logs(
         )
     for line in story:
         typer.echo(json.dumps(line.fields, default=str) if as_json else line.text)
+    if as_json and not all(line.is_json for line in story):
+        say(LOGGED_AS_TEXT, err=True)
 
 
 def find_story(lines: Iterable[str], name: str) -> Iterator[LoggedLine]:

@@ -27,8 +27,14 @@ def format_value(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
+NOT_SET = "not set"
+"""Stands for a value that a TOML file cannot have."""
+
+
 def format_setting(value: object) -> str:
     """Return the value of a setting as it is written in a TOML file; a path is text there."""
+    if value is None:
+        return NOT_SET
     if isinstance(value, BaseModel):
         return format_setting(value.model_dump(exclude_unset=True, exclude_none=True))
     if isinstance(value, Mapping):

@@ -29,6 +29,9 @@ class LoggedLine:
     fields: dict[str, object]
     """Its time, level, message and fields. What was read from text is text."""
 
+    is_json: bool
+    """Whether it was written as JSON."""
+
     def with_trace(self, line: str) -> "LoggedLine":
         """Return the line with one more line of its traceback."""
         trace = f"{self.fields[_TRACEBACK]}\n{line}" if _TRACEBACK in self.fields else line
@@ -43,7 +46,7 @@ def parse_line(text: str) -> LoggedLine | None:
             fields = json.loads(text)
         except ValueError:
             return None
-        return LoggedLine(text, fields) if isinstance(fields, dict) else None
+        return LoggedLine(text, fields, is_json=True) if isinstance(fields, dict) else None
     head = _HEAD.fullmatch(text)
     if head is None:
         return None
@@ -54,7 +57,7 @@ def parse_line(text: str) -> LoggedLine | None:
         message, key, value = last
         named[key] = value
     fixed = {"time": head[1], "level": head[2], "message": message}
-    return LoggedLine(text, {**fixed, **dict(reversed(named.items()))})
+    return LoggedLine(text, {**fixed, **dict(reversed(named.items()))}, is_json=False)
 
 
 def _last_field(text: str) -> tuple[str, str, str] | None:

@@ -96,6 +96,14 @@ def test_each_setting_is_shown_with_its_origin(program: "Program", file: Path) -
     assert f"{file}, line 1" in line
 
 
+def test_what_is_not_set_is_shown_so(program: "Program", file: Path) -> None:
+    table = program("config", "show").stdout
+    (line,) = [line for line in table.splitlines() if line.startswith("notifications ")]
+    assert line.split()[:3] == ["notifications", "not", "set"]
+    assert "None" not in table
+    assert "未设置" in program("config", "show", "--language", "zh").stdout
+
+
 @pytest.mark.slow
 def test_sighup_reads_the_file_again_and_interrupts_nothing(
     program: "Program", file: Path, tmp_path: Path, until: Until

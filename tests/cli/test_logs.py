@@ -47,6 +47,13 @@ def test_all_lines_of_a_job_are_told_from_the_oldest_on(program: "Program") -> N
     assert "boom" in program("logs", "talk").stdout
 
 
+def test_json_of_lines_that_were_logged_as_text_says_so(program: "Program", file: Path) -> None:
+    is_json = file.read_text().startswith("{")
+    done = program("logs", "talk", "--json")
+    assert ("were written as text" in done.stderr) is not is_json
+    assert "were written as text" not in done.stdout + program("logs", "talk").stderr
+
+
 @pytest.mark.usefixtures("file")
 def test_names_with_blanks_ids_and_batches_are_found(program: "Program") -> None:
     def told(name: str) -> list[str]:
