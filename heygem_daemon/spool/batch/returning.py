@@ -45,8 +45,10 @@ def return_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> st
 def returning(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Steps[str]:
     """Do the same in steps. Members that a retry takes from failed/, or from done/, are first put
     into the folder, one in each step."""
-    batch = replace(batch, journal=batch.journal.model_copy(update={"outcome": "returned"}))
     found = load_batch(batch.folder)
+    # An earlier try may have taken the inputs: then the journal says so, or is gone already.
+    changes = {"outcome": "returned", "retry_of": found.journal.retry_of if found else None}
+    batch = replace(batch, journal=batch.journal.model_copy(update=changes))
     if found is not None and found.journal != batch.journal:
         save_batch(files, batch)
     if batch.journal.takes_options and not paths.exists(batch.inputs / COMMON_SIDECAR):

@@ -1,11 +1,13 @@
 """A retry of many members goes in steps, and goes on where it was interrupted."""
 
+import errno
 import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
@@ -115,6 +117,44 @@ def test_a_retry_killed_at_any_step_goes_on_and_brings_all_back_in_one_folder(
         assert found["inbox/show/job.toml"] == b"crf = 30"
         assert [*spool.processing.iterdir()] == []
     assert step > 15
+
+
+@pytest.mark.usefixtures("no_sync")
+@pytest.mark.parametrize("asked", ["show", "show/2"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_retry_that_a_fault_ends_at_any_step_goes_on_and_takes_nothing_twice(
+    tmp_path: Path,
+    fill: Fill,
+    work: Work,
+    tree: Tree,
+    faulty_disk: Callable[[int, int], FileOperations],
+    kind: str,
+    asked: str,
+) -> None:
+    """The members share a sound."""
+    videos = [f"{KINDS[kind]}{number}.mp4" for number in (1, 2)]
+    expected = None
+    for step in itertools.count(-1):
+        spool = Spool(tmp_path / str(step))
+        spool.prepare()
+        work(spool, spool.batches.claim(fill(spool, "show", "talk.wav", *videos)))
+        records = record_names(spool, "failed" if kind == "failed" else "batch")
+        chosen = records if asked == "show" else records[-1:]
+        batch = finish(spool.ended.beginning_retry(chosen, asked.replace("2", KINDS[kind] + "2")))
+        assert isinstance(batch, Batch)
+        retries = Spool(spool.root, files=faulty_disk(step, errno.EIO)).batches.retries
+        has_failed = False
+        try:
+            finish(retries.returning(batch))
+        except SpoolUnavailable:
+            has_failed = True
+            finish(retries.returning(batch))
+        found = returned(tree(spool))
+        expected = expected or found
+        assert (found, [*spool.processing.iterdir()]) == (expected, [])
+        if step > 0 and not has_failed:
+            break
+    assert step > 8
 
 
 @pytest.mark.parametrize("kind", KINDS)
