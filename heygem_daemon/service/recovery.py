@@ -64,7 +64,7 @@ class Recovery:
             else:
                 self._set_aside(path, error)
 
-        self._returns.find()
+        self._returns.find(handle_fault)
         active = {*self._dispatcher.claimed_ids(), *self._returns.ids}
         jobs = self._spool.recover(active, handle_fault)
         try:

@@ -1,9 +1,10 @@
 """Brings batches back to the inbox that are tried again, a few of their files in each round."""
 
 import math
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.report.request_status import RequestStatus
@@ -72,10 +73,14 @@ class Returns:
         """The ids of the batches that go back."""
         return self._open.keys()
 
-    def find(self) -> None:
-        """Take up what is under way. Raises SpoolUnavailable."""
-        for batch in self._spool.batches.retries.under_way():
-            self._add(batch, None)
+    def find(self, on_fault: Callable[[Path, Exception], None]) -> None:
+        """Take up what is under way. ``on_fault`` is called with a folder that cannot be read now.
+        Raises SpoolUnavailable."""
+        for batch in self._spool.batches.retries.under_way(on_fault):
+            try:
+                self._add(batch, None)
+            except Exception as error:  # noqa: BLE001 - concerns this item alone
+                on_fault(batch.folder, error)
 
     def forget(self) -> None:
         """Forget all: another spool was mounted over theirs."""

@@ -11,6 +11,7 @@ from heygem_daemon.spool.batch.close import PackedFile
 from heygem_daemon.spool.batch.journal import (
     Batch,
     MemberLayout,
+    claimed_batches,
     load_batch,
     save_batch,
 )
@@ -20,11 +21,7 @@ from heygem_daemon.spool.batch.returning import return_batch
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Journal
-from heygem_daemon.spool.layout import (
-    SpoolLayout,
-    folders_in,
-    load_journal,
-)
+from heygem_daemon.spool.layout import SpoolLayout, load_journal
 from heygem_daemon.spool.record_store import latest_batches
 from heygem_daemon.spool.roles import FindContent, nothing_known
 from heygem_daemon.spool.sidecars import SidecarAnswers, read_now
@@ -90,18 +87,9 @@ class Batches:
         """Return the batches that are claimed and not closed, oldest first; none that goes back to
         the inbox. ``on_fault`` is called with a folder whose journal cannot be read now; None: the
         error is raised."""
-        batches = []
         with self._guard():
-            for folder in folders_in(self._layout.processing):
-                try:
-                    batch = load_batch(folder)
-                except Exception as error:
-                    if on_fault is None:
-                        raise
-                    on_fault(folder, error)
-                else:
-                    if batch is not None and batch.journal.members:
-                        batches += [batch] if batch.journal.outcome != "returned" else []
+            found = claimed_batches(self._layout, on_fault)
+            batches = [e for e in found if e.journal.members and e.journal.outcome != "returned"]
         return sorted(batches, key=lambda each: (each.journal.claimed_at, each.id))
 
     def pending_jobs(self, batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:

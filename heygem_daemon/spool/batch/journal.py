@@ -15,7 +15,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -35,7 +35,7 @@ from heygem_daemon.spool.job import (
     PublishedFile,
     UnixTime,
 )
-from heygem_daemon.spool.layout import PUBLISHED_SUFFIXES, SpoolLayout
+from heygem_daemon.spool.layout import PUBLISHED_SUFFIXES, SpoolLayout, folders_in
 from heygem_daemon.spool.names import (
     READY_SUFFIX,
     is_ignored,
@@ -307,3 +307,20 @@ def load_batch(folder: Path) -> Batch | None:
     except (UnreadableText, FileNotFoundError, NotADirectoryError):
         pass
     return None
+
+
+def claimed_batches(
+    layout: SpoolLayout, on_fault: Callable[[Path, Exception], None] | None = None
+) -> Iterator[Batch]:
+    """Yield the batches in processing/. ``on_fault`` is called with a folder whose journal cannot
+    be read now; None: the error is raised."""
+    for folder in folders_in(layout.processing):
+        try:
+            batch = load_batch(folder)
+        except Exception as error:
+            if on_fault is None:
+                raise
+            on_fault(folder, error)
+        else:
+            if batch is not None:
+                yield batch

@@ -6,13 +6,14 @@ return can be continued at any time, by the loop of the service or after a crash
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.journal import (
     COMMON_SIDECAR,
     Batch,
     BatchJournal,
-    load_batch,
+    claimed_batches,
     save_batch,
 )
 from heygem_daemon.spool.batch.last_made import published_ends
@@ -119,14 +120,13 @@ class BatchRetries:
         found = returning(self._place(batch.journal.folder), self._files, batch)
         return (yield from guarded(self._guard, found))
 
-    def under_way(self) -> list[Batch]:
-        """Return the returns that are not complete, oldest first."""
+    def under_way(self, on_fault: Callable[[Path, Exception], None] | None = None) -> list[Batch]:
+        """Return the returns that are not complete, oldest first. ``on_fault`` is called with a
+        folder whose journal cannot be read now; None: the error is raised."""
         with self._guard():
-            found = filter(None, map(load_batch, folders_in(self._layout.processing)))
-            return sorted(
-                (each for each in found if each.journal.outcome == "returned"),
-                key=lambda each: each.id,
-            )
+            found = claimed_batches(self._layout, on_fault)
+            returned = (each for each in found if each.journal.outcome == "returned")
+            return sorted(returned, key=lambda each: each.id)
 
     def find_return_of(self, names: Collection[str]) -> Batch | None:
         """Return the return that takes files of one of the records ``names`` in .state/finished/;
