@@ -27,6 +27,7 @@ MAX_LOGGED = 10
 
 @dataclass(frozen=True, slots=True)
 class _Given:
+    request: Request
     status: RequestStatus
     is_refusal: bool
     given_at: float
@@ -45,16 +46,17 @@ class Answers:
         """The log for what requests cause."""
 
     def give(self, request: Request, answer: Answer, now: float, wall: float) -> None:
-        """Record and log an answer at monotonic time ``now`` and UNIX time ``wall``. It is
-        logged as long as there are few."""
+        """Record and log an answer at monotonic time ``now`` and UNIX time ``wall``, in the place
+        of an earlier one to the same request. It is logged as long as there are few."""
         status = RequestStatus(
             name=request.shown,
             folder=printable(request.folder or ""),
             text=answer.text,
             at=wall,
         )
-        line = self._given.setdefault(request.line, deque(maxlen=MAX_SHOWN))
-        line.appendleft(_Given(status, answer.is_refusal, now))
+        others = (e for e in self._given.get(request.line, ()) if e.request != request)
+        given = _Given(request, status, answer.is_refusal, now)
+        self._given[request.line] = deque([given, *others][:MAX_SHOWN])
         self.forget_old(now)
         if not answer.is_refusal:
             by = user_name(request.owner)

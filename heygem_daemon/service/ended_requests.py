@@ -135,7 +135,7 @@ class EndedRequests:
         except BadInput as error:
             return Decision(answer=_refusal(error))
         if isinstance(result, Batch):
-            return begun.answer(self._returns.begin(result, request, budget))
+            return begun.answer(self._returns.begin(result, request, begun.which))
         if isinstance(result, str):
             return begun.answer(is_back(request, result))
         name = printable(request.name.strip())
@@ -153,10 +153,7 @@ class EndedRequests:
             return self._answer_nothing(request, others)
         asked, which = _name_of(request, chosen), _which(found, chosen, others)
         is_failed = chosen[0].kind == "failed"
-        if not is_failed:
-            last, asked = self._index.find_last_of(chosen[0], asked)
-            chosen = [last]
-        records = [each.record_name for each in chosen]
+        records, asked = self._records_of(chosen, asked)
         if self._returns.has_any(records):
             return Decision(waits_for=f"{name} is tried again first")
         ended = self._spool.ended
@@ -166,6 +163,23 @@ class EndedRequests:
                 " ended"
             )
         return _Begun(ended.beginning_retry(records, asked, options), which)
+
+    def resume(self, request: Request) -> Answer | None:
+        """Return the answer to a retry that an earlier run of the daemon has begun, and did not
+        live to record that; None: there is none."""
+        if not (chosen := choose_to_retry(self.find(request))):
+            return None
+        records, _ = self._records_of(chosen, _name_of(request, chosen))
+        text = self._returns.take_over(records, request)
+        return None if text is None else Answer(text)
+
+    def _records_of(self, chosen: Sequence[EndedItem], asked: str) -> tuple[list[str], str]:
+        """Return the names of the records whose files a retry takes back, given what is tried
+        again, and what that is called there."""
+        if chosen[0].kind != "failed":
+            last, asked = self._index.find_last_of(chosen[0], asked)
+            chosen = [last]
+        return [each.record_name for each in chosen], asked
 
     def remove(
         self, key: object, request: Request, budget: LookBudget, others: Namesakes

@@ -1,9 +1,8 @@
 """Brings batches back to the inbox that are tried again, a few of their files in each round."""
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
@@ -29,6 +28,12 @@ MAX_SECONDS = 0.25
 MAX_PAUSE_SECONDS = 30.0
 """The longest pause after a fault of the disk."""
 
+SET_ASIDE = "what it has taken is in failed"
+"""Where the files of a return are that cannot go on."""
+
+REMOVED = "its folder in processing/ was removed, not by the daemon"
+"""Why a return cannot go on whose files are gone."""
+
 
 @dataclass(slots=True)
 class _Return:
@@ -38,6 +43,9 @@ class _Return:
 
     request: Request | None
     """Who asked for it; None: an earlier run of the daemon began it."""
+
+    which: tuple[str, ...]
+    """Which of several jobs of one name it is about, as clauses."""
 
     records: set[str]
     """Names of the records in .state/finished/ whose files it takes."""
@@ -78,7 +86,7 @@ class Returns:
         Raises SpoolUnavailable."""
         for batch in self._spool.batches.retries.under_way(on_fault):
             try:
-                self._add(batch, None)
+                self._add(batch)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 on_fault(batch.folder, error)
 
@@ -86,17 +94,22 @@ class Returns:
         """Forget all: another spool was mounted over theirs."""
         self._open.clear()
 
-    def begin(self, batch: Batch, request: Request, budget: LookBudget) -> str:
-        """Let a batch go back, as far as the budget allows at once. Return what is said of it. A
-        fault of the disk is left to the next round."""
-        found = self._add(batch, request)
-        with suppress(EnvironmentFault, OSError):
-            while budget.is_left() and batch.id in self._open:
-                budget.spend()
-                if (name := self._advance(found)) is not None:
-                    return is_back(request, name)
-        name = printable(request.name.strip())
-        return f"{name} goes back to the inbox, file by file"
+    def begin(self, batch: Batch, request: Request, which: Sequence[str] = ()) -> str:
+        """Let a batch go back, from the next round on: before its first step the request must be
+        gone, or after a crash it would be carried out again, for what has ended before. Return what
+        is said of it. ``which``: which of several jobs of one name it is about, as clauses."""
+        self._add(batch, request, which)
+        return is_on_its_way(request)
+
+    def take_over(self, records: Collection[str], request: Request) -> str | None:
+        """Take a request for the one that an earlier run of the daemon has begun to carry out, if
+        it was killed before the request was gone. Return what is said of it; None: it has begun no
+        return of files of these records in .state/finished/."""
+        for each in self._open.values():
+            if each.request is None and not each.records.isdisjoint(records):
+                each.request = request
+                return is_on_its_way(request)
+        return None
 
     def has_any(self, records: Collection[str]) -> bool:
         """Return whether files of one of these records in .state/finished/ go back already."""
@@ -115,11 +128,9 @@ class Returns:
             budget.spend()
             self._open[each.batch.id] = self._open.pop(each.batch.id)
             try:
-                name = self._advance(each)
+                self._advance(each)
             except (EnvironmentFault, OSError) as fault:
                 faults.append(fault)
-            else:
-                self._tell(each, name)
         if faults:
             raise faults[0]
 
@@ -137,22 +148,20 @@ class Returns:
             )
             yield each.request.line if each.request else journal.folder or journal.owner, status
 
-    def _add(self, batch: Batch, request: Request | None) -> _Return:
-        found = self._open.get(batch.id)
-        if found is None:
+    def _add(self, batch: Batch, request: Request | None = None, which: Sequence[str] = ()) -> None:
+        if batch.id not in self._open:
             title = full_name(fold(batch.journal.folder), fold(batch.journal.folder_name))
             keys = frozenset({title}) | (request.keys if request else frozenset())
-            found = self._open[batch.id] = _Return(batch, request, records_of(batch), keys)
-        return found
+            records = records_of(batch)
+            self._open[batch.id] = _Return(batch, request, tuple(which), records, keys)
 
     def _next(self) -> _Return | None:
         now = self._clock.monotonic()
         due = (each for each in self._open.values() if each.not_before <= now)
         return self._turns.choose(due, lambda each: each.batch.journal.owner)
 
-    def _advance(self, each: _Return) -> str | None:
-        """Do a step, and handle what it raises. Return the name in the inbox; None: the batch is
-        not there yet. Raises a fault of the disk, too."""
+    def _advance(self, each: _Return) -> None:
+        """Do a step, and handle what it raises. Raises a fault of the disk, too."""
         try:
             name = self._step(each)
         except Exception as error:
@@ -160,21 +169,17 @@ class Returns:
             folder = each.batch.folder
             if not is_environment_fault(error) or is_users_fault(error, folder):
                 self._set_aside(each, error)
-                return None
+                return
             if self._spool.batches.is_lost(each.batch) and self._spool.is_mounted():
-                del self._open[each.batch.id]
-                return None
+                self._give_up(each, REMOVED)
+                return
             each.faults += 1
             pause = min(backoff_seconds(each.faults), MAX_PAUSE_SECONDS)
             each.not_before = self._clock.monotonic() + pause
             raise
         each.faults = 0
-        return name
-
-    def _tell(self, each: _Return, name: str | None) -> None:
         if name is not None and each.request is not None:
-            now, wall = self._clock.monotonic(), self._clock.wall()
-            self._answers.give(each.request, Answer(is_back(each.request, name)), now, wall)
+            self._answer(each, each.request, Answer(is_back(each.request, name)))
 
     def _step(self, each: _Return) -> str | None:
         """Do a step. Return the name in the inbox; None: the batch is not there yet."""
@@ -190,13 +195,35 @@ class Returns:
 
     def _set_aside(self, each: _Return, error: Exception) -> None:
         """Move a return that cannot go on to failed/, with what it has taken."""
-        del self._open[each.batch.id]
         item = "/".join(each.batch.folder.parts[-2:])
         reason = self._faults.log(item, error)
+        clauses = [reason.removesuffix(".")]
         try:
             self._spool.set_aside(each.batch.folder, reason)
         except Exception as another:  # noqa: BLE001 - concerns this item alone
             self._faults.log(item, another)
+        else:
+            clauses.append(SET_ASIDE)
+        self._give_up(each, *clauses)
+
+    def _give_up(self, each: _Return, *clauses: str) -> None:
+        """Forget a return that cannot go on, and tell who asked for it why."""
+        del self._open[each.batch.id]
+        if each.request is not None:
+            name = printable(each.request.name.strip())
+            text = f"{name} cannot go back to the inbox: {'; '.join(clauses)}"
+            self._answer(each, each.request, Answer(text, is_refusal=True))
+
+    def _answer(self, each: _Return, request: Request, answer: Answer) -> None:
+        text = "; ".join([answer.text, *each.which])
+        now, wall = self._clock.monotonic(), self._clock.wall()
+        self._answers.give(request, replace(answer, text=text), now, wall)
+
+
+def is_on_its_way(request: Request) -> str:
+    """Return what is said of a retry whose files are on their way back."""
+    name = printable(request.name.strip())
+    return f"{name} goes back to the inbox, file by file"
 
 
 def is_back(request: Request, name: str) -> str:

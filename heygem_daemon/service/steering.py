@@ -107,7 +107,8 @@ class Steering:
         targets = self._find_targets(asked) if asked else TargetIndex()
         for each in asked:
             self._read_plainly(each, targets)
-        hurries = self._new_hurries(now)
+        steered, log = self._dispatcher.steered, self._answers.log
+        hurries = Hurries(steered, self._batches, log, self._budget, now)
         retries = [each for each in asked if each.found.request.verb == "retry"]
         faults: list[Exception] = []
         is_cut_short = False
@@ -166,10 +167,6 @@ class Steering:
                 taken = LateSidecarTaken(printable(sidecar.entry.path.name))
                 by = user_name(sidecar.entry.owner)
                 self._answers.log.log(taken, by, self._clock.monotonic(), job_logger(late.job))
-
-    def _new_hurries(self, now: float) -> Hurries:
-        log, budget = self._answers.log, self._budget
-        return Hurries(self._dispatcher.steered, self._batches, log, budget, now)
 
     def _find_targets(self, asked: Sequence[OpenRequest]) -> TargetIndex:
         requests = [each.found.request for each in asked]
@@ -283,8 +280,9 @@ class Steering:
         has_foreign: bool,
     ) -> Answer | None:
         request = asked.found.request
-        if not self._budget.is_left():
-            return None
+        answer = self._ended.resume(request) if request.verb == "retry" else None
+        if answer is not None or not self._budget.is_left():
+            return answer
         name = printable(request.name.strip())
         # The options in a retry may still be on their way.
         retries_any = request.verb == "retry" and bool(self._ended.find(request))

@@ -122,7 +122,9 @@ def test_submit_refuses_what_is_no_video(program: "Program", pair: tuple[str, st
 
 
 @pytest.mark.slow
-def test_submit_wait_of_a_folder_ends_with_the_zips_path(program: "Program", show: Path) -> None:
+def test_submit_wait_of_a_folder_ends_with_the_zips_path(
+    program: "Program", show: Path, until: Until
+) -> None:
     program.start("run")
     done = program("submit", str(show), "--wait", "--timeout", "60")
     assert done.returncode == 0, done.stderr
@@ -138,7 +140,8 @@ def test_submit_wait_of_a_folder_ends_with_the_zips_path(program: "Program", sho
     assert "1 published, 1 failed" in status.stdout
     assert "show (2)/2" in status.stdout
     back = program("retry", "show (2)/2")
-    assert "show (2)/2 is in the inbox again as show (2)" in back.stdout
+    assert back.stdout == "show (2)/2 goes back to the inbox, file by file.\n"
+    until(lambda: "show (2)/2 is in the inbox again as show (2)" in program("status").stdout)
 
 
 def test_a_folder_that_is_no_batch_is_not_submitted(program: "Program", show: Path) -> None:

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from heygem_daemon.language.translator import translator
 from heygem_daemon.service.loop import Service
 from heygem_daemon.system.untrusted import TextLimits, read_text
 from tests.fakes.executor import refuse, rendered
@@ -56,4 +58,75 @@ def test_a_journal_that_cannot_be_read_stops_neither_the_start_nor_a_return(
         assert not (harness.spool.outbox / "other" / "other.zip").exists()
     harness.run_rounds(again, 60.0)
     assert (harness.spool.outbox / "other" / "other.zip").is_file()
+    assert harness.processing() == 0
+
+
+def answers(harness: ServiceHarness, name: str = "show.retry") -> list[str]:
+    return [each.text for each in harness.status().requests if each.name == name]
+
+
+def test_a_return_ends_with_one_answer(harness: ServiceHarness, service: Service) -> None:
+    begin_retry(harness, service)
+    harness.run_rounds(service, 2.0)
+    assert answers(harness) == ["show is in the inbox again"]
+
+
+def test_a_crash_before_the_request_is_gone_renders_nothing_twice(
+    harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_args: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("heygem_daemon.service.steering.clear_request", die)
+        with pytest.raises(Killed):
+            begin_retry(harness, service)
+    harness.kill(service)
+    again, before = harness.service(), len(harness.executor.submitted)
+    harness.run_rounds(again, 2.0)
+    assert answers(harness) == ["show is in the inbox again"]
+    harness.run_rounds(again, 60.0)
+    assert len(harness.executor.submitted) == before + 2
+    assert [*harness.spool.inbox.iterdir()] == []
+
+
+def fail(*_args: object) -> None:
+    raise ValueError("of the test")
+
+
+def test_who_asked_is_told_why_a_return_was_set_aside(
+    harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heygem_daemon.spool.batch.returning.move_all", fail)
+    (harness.spool.inbox / "show.retry").touch()
+    harness.run_rounds(service, 6.0)
+    (told,) = answers(harness)
+    assert told == (
+        "show cannot go back to the inbox: The daemon could not handle it (ValueError: of the test)"
+        "; what it has taken is in failed"
+    )
+    assert translator("zh").knows(told)
+    (kept,) = harness.spool.failed.glob("*/inputs")
+    assert len([*kept.iterdir()]) == 4
+    assert (kept.parent / "reason.txt").is_file()
+    assert harness.logged("show cannot go back to the inbox") == 1
+
+
+def test_who_asked_is_told_that_somebody_has_removed_a_return(
+    harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(*_args: object) -> None:
+        (folder,) = harness.spool.processing.iterdir()
+        shutil.rmtree(folder)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+
+    monkeypatch.setattr("heygem_daemon.spool.batch.returning.move_all", remove)
+    (harness.spool.inbox / "show.retry").touch()
+    harness.run_rounds(service, 6.0)
+    (told,) = answers(harness)
+    assert told.endswith(": its folder in processing/ was removed, not by the daemon")
+    assert translator("zh").knows(told)
     assert harness.processing() == 0
