@@ -84,10 +84,10 @@ def find_common_fault(snapshot: DispatchSnapshot, now: float) -> str | None:
 
 
 def _wait_of(queued: QueuedJob, snapshot: DispatchSnapshot, now: float) -> WaitFor:
-    if queued.ready_at > now:
-        return "pause"
     if snapshot.rest_in(queued.job.journal.folder) is not None:
         return "hours"
+    if queued.ready_at > now:
+        return "pause"
     if queued.reason is not None and queued.waits_for is not None:
         return queued.waits_for
     if snapshot.running:  # the devices are busy with the daemon's own jobs

@@ -10,7 +10,6 @@ from heygem_daemon.events.jobs import JobOnOtherDisk, JobStarted
 from heygem_daemon.gpu.placement import Placed
 from heygem_daemon.protocol import Deferred
 from heygem_daemon.service.admission import (
-    TOO_LARGE_REMEDY,
     build_memory_shares,
     estimate_waiting_bytes,
 )
@@ -26,6 +25,7 @@ from heygem_daemon.service.runtime import Clock, Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.steered_jobs import SteeredJobs
 from heygem_daemon.service.turns import DeviceLoad, WaitingJob
+from heygem_daemon.service.unstartable import Unstartable
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
@@ -66,6 +66,7 @@ class Dispatcher:
         check = StartCheck(parts.disk_space, parts.memory, parts.devices, executor, parts.attempts)
         self.steered = SteeredJobs(spool, parts.queue, parts.attempts, parts.outcomes, executor)
         """What requests do with claimed jobs."""
+        self._unstartable = Unstartable(spool, parts.outcomes, parts.disk_space)
         self._room = RoomForOthers(check, spool, parts.outcomes, executor, clock, faults)
 
     @classmethod
@@ -230,20 +231,26 @@ class Dispatcher:
     def _try_to_start(self, queued: QueuedJob, waiting: set[str | None]) -> bool:
         """Start a job if it can be started now, or end it if it never can; return whether it ended.
         ``waiting``: the engines whose jobs cannot, since there is no device or memory for them."""
-        engine = queued.job.journal.options.engine
-        if engine in waiting:
+        engine, rest = queued.job.journal.options.engine, self._rest.reason_in(queued.folder)
+        if engine in waiting and rest is None:
             if queued.waits_for != "disk" or not self._waits_for_disk_space(queued):
                 self._record_wait(queued)
-        elif self._end_unstartable(queued.job) or self._end_too_large(queued.job):
+        elif engine not in waiting and self._unstartable.is_ended(
+            queued.job, is_resting=rest is not None
+        ):
             self._queue.remove(queued)
             return True
-        elif (reason := self._rest.reason_in(queued.folder)) is not None:
-            self._queue.set_reason(queued, reason, "hours")
+        elif rest is not None:
+            self._queue.set_reason(queued, rest, "hours")
         elif not (self._waits_for_disk_space(queued) or self.attempts.is_drawn(queued.job.id)):
             choice = self._devices.choose(engine, bool(self.attempts.running))
             if choice is None or self._lacks_memory(engine, choice):
                 waiting.add(engine)
                 self._record_wait(queued)
+            elif queued.job.journal.refusal:
+                self._outcomes.fail_refused(queued.job)
+                self._queue.remove(queued)
+                return True
             else:
                 self._submit(queued, choice)
         return False
@@ -279,28 +286,9 @@ class Dispatcher:
         return DeviceLoad(self.capacity, batch_jobs)
 
     def _hold(self) -> str | None:
-        if not len(self._queue):
-            return None
+        if all(self._rest.is_resting(job.journal.folder) for job in self._queue.jobs):
+            return None  # Nothing waits, or all of it for the active hours.
         return self._devices.hold or self._disk_space.hold or self._memory.hold
-
-    def _end_unstartable(self, job: Job) -> bool:
-        """End a job that cannot be started any more; return whether it was one."""
-        if self._spool.is_lost(job):
-            self._outcomes.drop(job)
-        elif job.journal.refusal:
-            self._outcomes.fail_refused(job)
-        elif self._outcomes.is_exhausted(job):
-            self._outcomes.fail_exhausted(job)
-        else:
-            return False
-        return True
-
-    def _end_too_large(self, job: Job) -> bool:
-        """Fail a job that would not fit even on the empty disk; return whether it was one."""
-        excess = self._disk_space.find_excess(job)
-        if excess is not None:
-            self._outcomes.fail_too_large(job, excess, TOO_LARGE_REMEDY)
-        return excess is not None
 
     def _waits_for_disk_space(self, queued: QueuedJob) -> bool:
         running = (each.job for each in self.attempts.running)

@@ -44,16 +44,18 @@ def _job_entries(
     explained_engines: set[str | None] = set()
     own_before: Counter[str] = Counter()
     for jobs_before, queued in enumerate(snapshot.queued):
-        retry = _retry_fields(queued.ready_at, clock)
+        rest = snapshot.rest_in(queued.folder)
+        retry = {} if rest else _retry_fields(queued.ready_at, clock)
         others = jobs_before - own_before[queued.job.journal.folder]
         own_before[queued.job.journal.folder] += 1
         if queued.job.journal.member is not None and queued.reason is None:
             continue
-        engine, rest = queued.job.journal.options.engine, snapshot.rest_in(queued.folder)
+        engine = queued.job.journal.options.engine
         # The first job of an engine says what all of them wait for, the others for their turn.
         shared = None if engine in explained_engines else snapshot.wait_reasons[engine]
         explained_engines.add(engine)
-        own_reason = queued_mistake(queued.job.journal) or queued.reason or rest
+        # Before its hours a job is not tried: what it lacked last may be there when they begin.
+        own_reason = queued_mistake(queued.job.journal) or rest or queued.reason
         update = {
             "state": "deferred" if retry else "queued",
             "reason": own_reason or shared or TURN,

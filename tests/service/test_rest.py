@@ -7,11 +7,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from heygem_daemon.cli.daemon import at_all_hours
+from heygem_daemon.protocol import Deferred
 from heygem_daemon.service.queue import Queue
 from heygem_daemon.spool.job import Job, Journal
+from heygem_daemon.system.units import GIB
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
+from tests.service.test_admission_disk import SetFree, free
 from tests.service.test_backlog import metrics
+
+__all__ = ["free"]
 
 NIGHT = "Mon-Fri 22:00-06:00"
 
@@ -84,6 +89,67 @@ def test_a_running_job_is_finished_and_the_next_one_waits(harness: ServiceHarnes
     assert "talk.mp4" in harness.outbox()
     assert len(harness.executor.submitted) == 1
     assert "until Tue 22:00" in (harness.status().rest or "")
+
+
+@pytest.mark.parametrize("lack", ["memory", "disk"])
+def test_before_the_hours_they_are_the_reason_whatever_was_lacking_last(
+    harness: ServiceHarness, free: SetFree, lack: str
+) -> None:
+    configure(harness)
+    harness.configure(free_space_gib=2)
+    at(harness, "2026-12-01 05:59:00")
+    harness.free_memory = GIB // 2 if lack == "memory" else 32 * GIB
+    free(50 if lack == "memory" else 0.5)
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 30)
+    assert "GiB" in (harness.status().hold or "")
+    assert "GiB" in (harness.status().jobs[0].reason or "")
+    harness.run_rounds(service, 60)
+    status, rest = harness.status(), LINE.replace("Mon", "Tue")
+    assert (status.state, status.hold) == ("idle", None)
+    assert status.jobs[0].reason == rest
+    assert "GiB" not in status.summary()
+    page = (harness.spool.root / "status.txt").read_text()
+    assert f"1. talk: {rest}" in page
+    assert "Nothing starts at the moment" not in page
+    assert metrics(harness)["heygem_on_hold"] == 0
+
+
+def test_a_folder_rests_while_the_jobs_of_others_lack_memory(harness: ServiceHarness) -> None:
+    harness.configure(folders={"night": {"active_hours": NIGHT}}, time_zone="Asia/Tokyo")
+    at(harness, "2026-11-30 21:59:00")
+    service = harness.service()
+    harness.run_rounds(service, 1)
+    for kind in ("wav", "mp4"):
+        (harness.spool.inbox / "night" / f"late.{kind}").write_bytes(b"late")
+    harness.run_rounds(service, 10)
+    harness.free_memory = GIB // 2
+    at(harness, "2026-11-30 22:00:00")
+    harness.run_rounds(service, 10)
+    assert "of memory are free" in (harness.status().jobs[0].reason or "")
+    at(harness, "2026-12-01 06:00:00")
+    harness.drop("now.wav", "now.mp4")
+    harness.run_rounds(service, 10)
+    reasons = {each.name: each.reason or "" for each in harness.status().jobs}
+    assert "of memory are free" in reasons["now"]
+    assert reasons["night/late"] == LINE.replace("hours", "hours of night").replace("Mon", "Tue")
+
+
+def test_a_pause_after_a_fault_is_no_reason_before_the_hours(harness: ServiceHarness) -> None:
+    configure(harness)
+    at(harness, "2026-12-01 05:59:00")
+    harness.executor.answer = lambda order: [
+        Deferred(job_id=order.job_id, reason="The disk is full.")
+    ]
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 58)
+    assert "The disk is full" in (harness.status().jobs[0].reason or "")
+    harness.run_rounds(service, 6)
+    (job,) = harness.status().jobs
+    assert (job.state, job.reason) == ("queued", LINE.replace("Mon", "Tue"))
+    assert harness.status().backlog.pairs == {"hours": 1}
 
 
 def test_a_wrong_sidecar_fails_at_any_hour(harness: ServiceHarness) -> None:

@@ -657,6 +657,34 @@ class TestMistakesInSidecars:
         harness.run_rounds(service, 2.0)
         assert harness.executor.submitted[-1].options.face == "left"
 
+    def test_the_next_job_has_time_until_a_device_is_free(self, harness: ServiceHarness) -> None:
+        service = start(harness, "a", "b")
+        for text, end in (('face = "lft"\n', "corrected before."), ('face = "left"\n', None)):
+            (harness.spool.inbox / "b.toml").write_text(text)
+            harness.run_rounds(service, 10.0)
+            (queued,) = [each for each in harness.status().jobs if each.name == "b"]
+            assert (queued.state, harness.failed()) == ("queued", [])
+            assert end is None or (queued.reason or "").endswith(end)
+        ask(harness, "a.cancel")
+        harness.run_rounds(service, 2.0)
+        end_running(harness)
+        harness.run_rounds(service, 2.0)
+        assert harness.executor.submitted[-1].options.face == "left"
+        assert harness.failed() == ["a"]
+
+    def test_uncorrected_it_fails_when_the_device_is_free_and_holds_nobody(
+        self, harness: ServiceHarness
+    ) -> None:
+        service = start(harness, "a", "b", "c")
+        (harness.spool.inbox / "b.toml").write_text('face = "lft"\n')
+        harness.run_rounds(service, 10.0)
+        ask(harness, "a.cancel")
+        harness.run_rounds(service, 2.0)
+        end_running(harness)
+        harness.run_rounds(service, 2.0)
+        assert harness.failed() == ["a", "b"]
+        assert Path(harness.executor.submitted[-1].audio).read_bytes() == b"c.wav"
+
     def test_two_sounds_are_told_too(self, harness: ServiceHarness) -> None:
         service = start(harness, "a", "b", "c")
         (harness.spool.inbox / "d.toml").write_text('audio = "own"\n')
