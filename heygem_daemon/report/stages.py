@@ -1,7 +1,10 @@
 """What the stages of a job are called for people."""
 
+LOADING = "load"
+"""The stage before the first progress of an attempt: its worker starts, its engine is loaded."""
+
 STAGES = {
-    "load": "loading the model",
+    LOADING: "loading the model",
     "probe": "reading the files",
     "listen": "listening to the sound",
     "track": "finding the face",

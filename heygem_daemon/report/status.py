@@ -52,10 +52,10 @@ class JobStatus(StatusModel):
     total_frames: int = 0
 
     percent: int | None = None
-    """Share of the frames that are drawn, while they are drawn."""
+    """Share of the job that is done; None: nothing yet, or not known."""
 
     left_seconds: float | None = None
-    """How long the drawing of the others will take; None: not known."""
+    """How long the rest of the job takes; None: not known."""
 
     fps: float = 0.0
     """Output frames per second."""

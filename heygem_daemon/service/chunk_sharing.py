@@ -15,7 +15,7 @@ from heygem_daemon.gpu.placement import DeviceChoice, Placed
 from heygem_daemon.protocol import Assisted, Progress
 from heygem_daemon.service.admission import MemoryCheck, build_memory_shares
 from heygem_daemon.service.devices import DeviceFinder, build_placement_request
-from heygem_daemon.service.progress import seconds_left
+from heygem_daemon.service.drawn import seconds_to_draw
 from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.rest import Rest
 from heygem_daemon.service.running_jobs import (
@@ -168,7 +168,7 @@ def chunks_to_share(progress: Progress | None) -> int:
     none, or it is not worth it."""
     if progress is None or progress.stage != "render" or progress.chunks < 2:
         return 0
-    left = seconds_left(progress)
+    left = seconds_to_draw(progress)
     if left is None or left < LEAST_SECONDS:
         return 0
     frames_left = progress.total_frames - progress.frames

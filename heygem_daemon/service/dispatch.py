@@ -18,6 +18,7 @@ from heygem_daemon.service.devices import build_placement_request
 from heygem_daemon.service.dispatch_parts import MAX_ENDED, MAX_FAULTS, DispatchParts, build_parts
 from heygem_daemon.service.gpu_monitor import build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.pace import pace_of
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.room import RoomForOthers, StartCheck
 from heygem_daemon.service.running_jobs import RunningJob, build_render, job_logger, owner_of
@@ -319,6 +320,7 @@ class Dispatcher:
         self._queue.remove(queued)
         now = self._clock.monotonic()
         running = RunningJob(queued, job, choice.device, choice.notice, self._clock.wall(), now)
+        running.pace = pace_of(tuple(self._tally.finished), job.journal.options.engine)
         self.attempts.add(running)
         member = job.journal.member
         place = (member.number, member.of) if member else (None, None)

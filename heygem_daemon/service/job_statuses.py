@@ -6,15 +6,14 @@ from functools import partial
 
 from heygem_daemon.gpu.placement import DeviceChoice, join_labels
 from heygem_daemon.protocol import Progress
+from heygem_daemon.report.stages import LOADING
 from heygem_daemon.report.status import JobStatus
 from heygem_daemon.report.waiting import PUBLISHING, TURN
 from heygem_daemon.service.item_faults import ItemFaults
-from heygem_daemon.service.progress import percent_done, seconds_left
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.sidecar_mistakes import queued_mistake
 from heygem_daemon.service.snapshot import DispatchSnapshot
-from heygem_daemon.service.tally import LOADING
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 
@@ -36,7 +35,8 @@ def _job_entries(
 ) -> Iterator[tuple[Job, Callable[[], JobStatus]]]:
     """Yield the jobs of the status, each with a function that makes its entry."""
     for running in snapshot.running:
-        yield running.job, partial(_running_status, running, snapshot.assistants(running.job.id))
+        assistants = snapshot.assistants(running.job.id)
+        yield running.job, partial(_running_status, running, assistants, clock.monotonic())
     for ended in snapshot.pending:
         retry = _retry_fields(ended.retry_at if ended.faults else None, clock)
         update = {"state": "publishing", "reason": ended.reason or PUBLISHING, **retry}
@@ -66,7 +66,10 @@ def _job_entries(
         yield queued.job, partial(_queued_status, queued.job, update)
 
 
-def _running_status(running: RunningJob, assistants: Sequence[DeviceChoice]) -> JobStatus:
+def _running_status(
+    running: RunningJob, assistants: Sequence[DeviceChoice], now: float
+) -> JobStatus:
+    left = running.seconds_left(now)
     progress = running.progress or Progress(job_id=running.job.id, stage="probe")
     return _queued_status(
         running.job,
@@ -81,9 +84,8 @@ def _running_status(running: RunningJob, assistants: Sequence[DeviceChoice]) -> 
             "chunks": progress.chunks,
             "frames": progress.frames,
             "total_frames": progress.total_frames,
-            "percent": percent_done(progress),
-            # What follows the last frame takes a while too: "0 s left" would not be true.
-            "left_seconds": seconds_left(progress) or None,
+            "percent": running.percent or None,
+            "left_seconds": None if left is None else round(left),
             "fps": progress.fps,
             "started": running.started,
             "progress_at": running.started + running.progress_at - running.began_at,

@@ -5,15 +5,16 @@ much as the other's result is. Nothing is said before some jobs have ended, nor 
 different times for their lengths.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice, takewhile
 from statistics import median, quantiles
 
+from heygem_daemon.protocol import Progress
 from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.stages import STAGES
-from heygem_daemon.service.progress import seconds_left
-from heygem_daemon.service.running_jobs import RunningJob
+from heygem_daemon.service.drawn import seconds_to_draw
 
 MIN_SAMPLES, MAX_SAMPLES = 3, 20
 """From how many finished jobs on there is a pace; how many of the last ones count."""
@@ -51,16 +52,19 @@ class Pace:
         place."""
         return self.seconds(length) * self.stretch
 
-    def left(self, running: RunningJob, now: float) -> float | None:
-        """Return how long a running job still takes at monotonic time ``now``, in seconds; None: it
-        has taken longer than by all the last ones, and nobody knows."""
-        progress, length = running.progress, running.job.journal.seconds
+    def left(
+        self, progress: Progress | None, length: float, since_start: float, in_stage: float
+    ) -> float | None:
+        """Return how long a running job still takes, in seconds; None: it has taken longer than by
+        all the last ones, and nobody knows. ``progress``: its last one; None: its engine is being
+        loaded. ``since_start``, ``in_stage``: for how many seconds it has been at work, and in its
+        stage."""
         if progress is None or not _is_drawn_from(progress.stage):
-            return time_left(self._expected(length), now - running.began_at)
-        if (drawing := seconds_left(progress)) is not None:
-            return drawing + median(self._rests(_after(progress.stage), length))
-        stages = [progress.stage, *_after(progress.stage)]
-        return time_left(self._rests(stages, length), now - running.stage_began_at)
+            return time_left(self._expected(length), since_start)
+        if (drawing := seconds_to_draw(progress)) is not None:
+            return drawing + median(self._rests(stages_after(progress.stage), length))
+        stages = [progress.stage, *stages_after(progress.stage)]
+        return time_left(self._rests(stages, length), in_stage)
 
     def _expected(self, length: float) -> list[float]:
         """Return how long a job of this length takes by each of the last ones."""
@@ -109,6 +113,12 @@ def find_paces(
         for engine in asked
     }
     return Paces(common, {engine: pace for engine, pace in found.items() if pace is not None})
+
+
+def pace_of(ended: Sequence[FinishedJob], engine: str | None) -> Pace | None:
+    """Return the pace of jobs that ask for an engine; None: as in ``find_paces``."""
+    paces = find_paces(ended, [], math.inf, 0.0)
+    return None if paces is None else paces.of(engine)
 
 
 def find_pace(published: Iterable[FinishedJob], stretch: float = 1.0) -> Pace | None:
@@ -196,10 +206,10 @@ def _times(sample: FinishedJob, length: float) -> float:
 
 
 def _is_drawn_from(stage: str) -> bool:
-    return stage == DRAWING or stage in _after(DRAWING)
+    return stage == DRAWING or stage in stages_after(DRAWING)
 
 
-def _after(stage: str) -> Sequence[str]:
+def stages_after(stage: str) -> Sequence[str]:
     """Return the stages that follow one."""
     stages = list(STAGES)
     return stages[stages.index(stage) + 1 :]

@@ -6,7 +6,7 @@ finished chunk.
 
 from collections.abc import Sequence
 
-from heygem_daemon.service.progress import seconds_left
+from heygem_daemon.service.drawn import seconds_to_draw
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.running_jobs import RunningJob
 
@@ -94,7 +94,7 @@ def _is_almost_done(running: RunningJob, cost_seconds: float) -> bool:
         return True
     if progress.stage != "render" or progress.total_frames <= 0:
         return False
-    left = seconds_left(progress)
+    left = seconds_to_draw(progress)
     return progress.frames >= progress.total_frames or (left is not None and left <= cost_seconds)
 
 

@@ -2,7 +2,9 @@
 
 from heygem_daemon.events.jobs import ChunkDone, ChunkTakenOver, JobGoesOn, StageBegan
 from heygem_daemon.protocol import Progress
+from heygem_daemon.service.drawn import percent_drawn, seconds_to_draw
 from heygem_daemon.service.running_jobs import RunningJob, job_logger
+from heygem_daemon.service.whole_job import percent_of
 
 LONG_SECONDS = 60.0
 """A job that runs for so long has its stages logged. It is also the longest time in which nothing
@@ -22,12 +24,14 @@ def record_progress(running: RunningJob, progress: Progress, now: float) -> None
     if stage_before != progress.stage:
         _log_stage(running, stage_before, progress, now)
     elif done is None and now - running.logged_at >= LONG_SECONDS:
-        percent, left = percent_done(progress), seconds_left(progress)
+        percent, left = percent_drawn(progress), seconds_to_draw(progress)
         seconds = round(now - running.stage_began_at, 1)
         JobGoesOn(progress.stage, seconds, percent, left).log(job_logger(running.job))
         running.logged_at = now
     running.progress = progress
     running.progress_at = now
+    # A video that is turned is searched anew, and a stage may have another share than it had.
+    running.percent = max(running.percent, percent_of(progress, running.pace))
 
 
 def finished_chunk(before: Progress | None, after: Progress) -> Progress | None:
@@ -37,29 +41,14 @@ def finished_chunk(before: Progress | None, after: Progress) -> Progress | None:
     return before if after.stage != "render" or after.chunk > before.chunk else None
 
 
-def percent_done(progress: Progress) -> int | None:
-    """Return the share of the frames that are drawn, while they are drawn; else None."""
-    if progress.stage != "render" or progress.total_frames <= 0:
-        return None
-    return min(100, 100 * progress.frames // progress.total_frames)
-
-
-def seconds_left(progress: Progress) -> int | None:
-    """Return how long the drawing of the remaining frames will take at the speed so far; None:
-    not known."""
-    if progress.stage != "render" or progress.fps <= 0 or progress.total_frames <= 0:
-        return None
-    return round(max(0, progress.total_frames - progress.frames) / progress.fps)
-
-
 def _log_chunk(running: RunningJob, done: Progress, now: float) -> None:
     about = job_logger(running.job)
     running.logged_at = now
     if not done.fps:  # no frames drawn: the chunk is from an earlier attempt
         ChunkTakenOver(done.chunk, done.chunks).log(about)
         return
-    left = seconds_left(done)
-    percent = percent_done(done) or 0
+    left = seconds_to_draw(done)
+    percent = percent_drawn(done) or 0
     ChunkDone(done.chunk, done.chunks, round(done.fps, 1), percent, left).log(about)
 
 

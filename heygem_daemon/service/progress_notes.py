@@ -73,9 +73,8 @@ class ProgressNotes:
         return _Note(now, written, self._text(running, written))
 
     def _text(self, running: RunningJob, written: float) -> str:
-        return progress_text(
-            running.job.name, running.progress, running.started, written, self._settings.language
-        )
+        left = running.seconds_left(self._clock.monotonic())
+        return progress_text(running, left, written, self._settings.language)
 
     def _try(self, job_id: str, step: Callable[[], None]) -> None:
         try:

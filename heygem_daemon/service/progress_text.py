@@ -2,37 +2,32 @@
 
 from heygem_daemon.durations import roughly
 from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
-from heygem_daemon.protocol import Progress
-from heygem_daemon.report.stages import STAGES
-from heygem_daemon.service.progress import percent_done, seconds_left
-from heygem_daemon.service.tally import LOADING
+from heygem_daemon.report.stages import LOADING, STAGES
+from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.reason import LANGUAGE_RULE, format_time
 
 
 def progress_text(
-    name: str,
-    progress: Progress | None,
-    started: float,
-    written: float,
-    language: LanguageSetting,
+    running: RunningJob, left: float | None, written: float, language: LanguageSetting
 ) -> str:
-    """Return the whole file. ``progress``: the last one; None: the engine is being loaded.
-    ``started``, and ``written``, when the text is made: seconds since the epoch."""
+    """Return the whole file. ``left``: for how many seconds the job still runs; None: not known.
+    ``written``: when the text is made, seconds since the epoch."""
 
     def write(translate: Translator) -> str:
+        progress = running.progress
         stage = translate(STAGES[progress.stage if progress else LOADING])
         lines = [
-            translate('"{name}" is being rendered.', name=printable(name)),
+            translate('"{name}" is being rendered.', name=printable(running.job.name)),
             "",
             translate("Stage: {stage}", stage=stage),
         ]
-        if progress and (percent := percent_done(progress)) is not None:
-            lines.append(translate("Done: {percent} %", percent=percent))
-        if progress and (left := seconds_left(progress)):
+        if running.percent:
+            lines.append(translate("Done: {percent} %", percent=running.percent))
+        if left is not None:
             duration = translate(roughly(left))
             lines.append(translate("Time left: about {duration}", duration=duration))
-        lines.append(translate("Started: {time}", time=format_time(started)))
+        lines.append(translate("Started: {time}", time=format_time(running.started)))
         lines.append(translate("Last update: {time}", time=format_time(written)))
         lines += [
             "",

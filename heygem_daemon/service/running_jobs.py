@@ -30,8 +30,10 @@ from heygem_daemon.protocol import (
 )
 from heygem_daemon.report.failure_kind import FailureKind
 from heygem_daemon.service.failure_reasons import Canceller
+from heygem_daemon.service.pace import Pace
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.turns import owner_name
+from heygem_daemon.service.whole_job import seconds_left
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.system.units import GIB, MIB
@@ -87,6 +89,12 @@ class RunningJob:
     progress: Progress | None = None
     """Its worker's last report of progress."""
 
+    pace: Pace | None = None
+    """The pace of the last jobs at its start; None: not known."""
+
+    percent: int = 0
+    """How many per cent of it are done. It never becomes less."""
+
     progress_at: float = field(init=False)
     """Monotonic time of its last progress, or of its start."""
 
@@ -107,6 +115,16 @@ class RunningJob:
 
     def __post_init__(self) -> None:
         self.progress_at = self.stage_began_at = self.logged_at = self.began_at
+
+    def timing(self, now: float) -> tuple[Progress | None, float, float, float]:
+        """Return its progress, the length of its result, and for how many seconds it has been at
+        work and in its stage at monotonic time ``now``."""
+        length = self.job.journal.seconds
+        return self.progress, length, now - self.began_at, now - self.stage_began_at
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return how long it still takes at monotonic time ``now``; None: not known."""
+        return seconds_left(self.pace, *self.timing(now))
 
 
 @dataclass(slots=True)

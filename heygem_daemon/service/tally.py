@@ -8,6 +8,7 @@ from heygem_daemon.protocol import Progress
 from heygem_daemon.report.failure_kind import FailureKind
 from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.result import job_statistics
+from heygem_daemon.report.stages import LOADING
 from heygem_daemon.service.last_ended import LastEnded
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.turns import owner_name
@@ -23,10 +24,6 @@ MAX_OF_FOLDER = 60
 
 MAX_REASON_CHARACTERS = 500
 """How much of a reason the status shows; reason.txt has all of it."""
-
-LOADING = "load"
-"""The stage before the first progress of an attempt: its worker starts, its engine is loaded."""
-
 
 OnFinished = Callable[[FinishedJob, Path | None], None]
 

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import stat
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from heygem_daemon.page.forms import address_of, local_time
 from heygem_daemon.page.renderer import HTML_NAME, TEXT_NAME, TEXT_RULE, PageRenderer
 from heygem_daemon.page.view import build_view
 from heygem_daemon.page.writer import KEEPALIVE_SECONDS, LEAST_SECONDS, PageWriter
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.status import BatchStatus, DeviceStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.system import paths
 from tests.page.conftest import FOR_EVER, KEPT, NOW, MakeStatus, failed, published
@@ -176,6 +177,25 @@ def test_the_text_says_the_same(busy: Status) -> None:
     assert "剩余 3 分钟" in chinese
     assert PageRenderer().text(busy, KEPT, "zh") == chinese
     assert PageRenderer().text(busy, KEPT, "en") == english
+
+
+def test_the_text_has_the_speed_and_the_machine_too(busy: Status) -> None:
+    devices = (
+        DeviceStatus(name="H200", label="H200 #0", jobs=("talk",)),
+        DeviceStatus(name="H200", label="H200 #1", fault="GPU 1 is lost"),
+        DeviceStatus(name="CPU", label="CPU"),
+    )
+    status = busy.model_copy(update={"devices": devices})
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
+    assert "42 %, 3 min left, 28.1 frames a second; CPU\n" in english
+    assert english.endswith(
+        "The machine\n  H200 #0: talk\n  H200 #1: GPU 1 is lost\n  CPU: free\n"
+        "  Free space: 5.0 GB\n  Files are kept for: 7 days\n"
+    )
+    assert "每秒 28.1 帧" in chinese
+    assert "空闲" in chinese
+    folder = replace(KEPT, folder="anna")
+    assert "H200 #0: at work\n" in PageRenderer().text(status, folder, "en")
 
 
 def test_a_page_of_a_thousand_jobs_is_small(make_status: MakeStatus) -> None:

@@ -58,10 +58,13 @@ def test_idle_workers_draw_chunks_of_a_long_job(cpu: ServiceHarness, service: Se
 def test_what_they_report_is_not_the_progress_of_the_job(
     cpu: ServiceHarness, service: Service
 ) -> None:
+    (before,) = cpu.status().jobs
     for each in assistants(cpu):
         cpu.executor.emit_for_job(each.job_id, drawing(each.job_id, 900))
     cpu.run_rounds(service, 4)
-    assert cpu.status().jobs[0].percent == 10
+    (after,) = cpu.status().jobs
+    assert (after.frames, after.percent) == (before.frames, before.percent)
+    assert 100 * after.frames == 10 * after.total_frames
 
 
 def test_they_make_room_for_another_job(cpu: ServiceHarness, service: Service) -> None:

@@ -1,6 +1,5 @@
 """The pace of jobs, from the last ones that ended."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,6 +30,18 @@ def ended(number: int, **fields: Any) -> FinishedJob:
 def of_lengths(*known: tuple[float, float]) -> list[FinishedJob]:
     """Return jobs, each with the seconds that it took and those of its result."""
     return [ended(n, seconds=took, length=length) for n, (took, length) in enumerate(known)]
+
+
+def running_job() -> RunningJob:
+    """Return a job that has just been started."""
+    return RunningJob(
+        queued=None,  # type: ignore[arg-type]
+        job=job("j"),
+        device=DeviceChoice("cpu", None, "CPU"),
+        notice=None,
+        started=0.0,
+        began_at=1000.0,
+    )
 
 
 def usual_seconds(seconds: list[float]) -> float | None:
@@ -161,20 +172,15 @@ def test_a_running_job_ends_after_its_last_stages(
     stages = {"track": 5.0, "render": 20.0, "join": 10.0, "review": 4.0}
     samples = tuple(ended(n, stage_seconds=stages, length=8) for n in range(3))
     pace = Pace(samples)
-    now = 1000.0
-    running = RunningJob(
-        queued=None,  # type: ignore[arg-type]
-        job=job("j"),
-        device=DeviceChoice("cpu", None, "CPU"),
-        notice=None,
-        started=0.0,
-        began_at=now - 10.0,
-    )
-    running.stage_began_at = now - stage_seconds_ago
-    running.progress = stage and Progress(job_id="j", stage=stage, **figures)
-    assert pace.left(running, now) == left
-    twice = job("j")
-    twice = replace(twice, journal=twice.journal.model_copy(update={"seconds": 16.0}))
-    running.job = twice
+    progress = stage and Progress(job_id="j", stage=stage, **figures)
+    assert pace.left(progress, 8.0, 10.0, stage_seconds_ago) == left
+    assert pace.left(progress, 0.0, 10.0, stage_seconds_ago) == left
     if left is not None and stage == "render":
-        assert pace.left(running, now) == left + 14, "joined and reviewed for twice as long"
+        twice = pace.left(progress, 16.0, 10.0, stage_seconds_ago)
+        assert twice == left + 14, "joined and reviewed for twice as long"
+
+
+def test_the_times_of_a_running_job_count_from_its_start_and_its_stage() -> None:
+    running = running_job()
+    running.stage_began_at = running.began_at + 4
+    assert running.timing(running.began_at + 10) == (None, 0.0, 10.0, 6.0)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from heygem_daemon.protocol import Progress
-from heygem_daemon.service.progress import percent_done, record_progress, seconds_left
+from heygem_daemon.service.drawn import percent_drawn, seconds_to_draw
+from heygem_daemon.service.progress import record_progress
 from heygem_daemon.service.running_jobs import RunningJob
 from tests.fakes.service import ServiceHarness
 
@@ -74,5 +75,5 @@ def test_a_short_job_tells_its_chunks_only(harness: ServiceHarness, running: Run
 )
 def test_share_and_time_left(figures: Any, percent: int | None, left: int | None) -> None:
     each = progress("render", **figures)
-    assert (percent_done(each), seconds_left(each)) == (percent, left)
-    assert percent_done(progress("join", **figures)) is None
+    assert (percent_drawn(each), seconds_to_draw(each)) == (percent, left)
+    assert percent_drawn(progress("join", **figures)) is None

@@ -1,11 +1,13 @@
 """``<name>.rendering.txt`` in a running service."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from heygem_daemon.protocol import Progress
 from heygem_daemon.service.progress_notes import KEEPALIVE_SECONDS, LEAST_SECONDS
 from heygem_daemon.service.progress_text import progress_text
 from tests.fakes.service import ServiceHarness
+from tests.service.test_pace import running_job
 
 
 def notes(harness: ServiceHarness) -> set[str]:
@@ -28,7 +30,7 @@ def test_it_is_there_while_the_job_runs_and_goes_with_it(harness: ServiceHarness
     (note,) = notes(harness)
     assert note in ("anna/talk.rendering.txt", "anna/show/talk.rendering.txt")
     text = (harness.spool.outbox / note).read_text()
-    for part in ("Stage: drawing the mouth", "Done: 42 %", "Time left: about 58 s", "正在"):
+    for part in ("Stage: drawing the mouth", "Done: 65 %", "Time left: about 3 min", "正在"):
         assert part in text
     harness.kill(service)
     assert notes(harness) == {note}
@@ -92,13 +94,16 @@ def test_it_says_when_it_was_written(harness: ServiceHarness) -> None:
 
 
 def test_the_text_is_in_the_language_of_the_setting() -> None:
-    progress = Progress(job_id="1", stage="track")
-    english = progress_text("王芳", progress, 0.0, 0.0, "en")
-    chinese = progress_text("王芳", progress, 0.0, 0.0, "zh")
-    both = progress_text("王芳", None, 0.0, 0.0, "both")
+    running = running_job()
+    running.job = replace(running.job, name="王芳")
+    both = progress_text(running, None, 0.0, "both")
+    running.progress = Progress(job_id="1", stage="track")
+    english = progress_text(running, 90.0, 0.0, "en")
+    chinese = progress_text(running, 90.0, 0.0, "zh")
     assert "finding the face" in english
+    assert "Time left: about 2 min" in english
     assert "王芳" in english
     assert "王芳" in chinese
-    assert not any(each in chinese for each in ("Stage", "Started", "finding"))
+    assert not any(each in chinese for each in ("Stage", "Started", "finding", "Last", "left"))
     assert "loading the model" in both
     assert both.count("王芳") == 2
