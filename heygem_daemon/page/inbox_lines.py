@@ -22,15 +22,15 @@ class InboxLine:
 
 
 def inbox_lines(entries: Iterable[InboxStatus]) -> tuple[InboxLine, ...]:
-    """Return one line for the files of one name that are arriving, or that a person has to act on
-    for the same reason; one for those that are left alone for the same reason, and one for each
-    other file. They stay in their order."""
+    """Return one line for the files of one name that are arriving, or that wait for a file or for a
+    person for the same reason; one for those that are left alone for the same reason, and one for
+    each other file. They stay in their order."""
     groups: dict[object, list[InboxStatus]] = {}
     for number, each in enumerate(entries):
         key: object = number
         if each.waits_for == "upload":
             key = pair_key(each.name)
-        elif each.waits_for == "attention":
+        elif each.waits_for in ("partner", "attention"):
             key = pair_key(each.name), each.reason, each.remedy
         elif each.waits_for is None:
             key = each.reason, each.remedy

@@ -1,7 +1,7 @@
 """Claims pairs and batches from the inboxes, as many as can start soon."""
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.candidates import Candidate, find_frontrunners, versions_of
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.inbox_view import InboxView
-from heygem_daemon.service.inboxes import Inboxes, LoneSidecar
+from heygem_daemon.service.inboxes import Inboxes
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.notices import unusable_reason
 from heygem_daemon.spool.batch.journal import Batch
@@ -126,11 +126,6 @@ class Claims:
         """Return what the last scan found under these names that cannot start unless somebody acts,
         but can be cancelled. ``names``: folded, with that of the hot folder and a slash before."""
         return self._inboxes.find_incomplete(names)
-
-    @property
-    def lone_sidecars(self) -> Sequence[LoneSidecar]:
-        """The settled sidecars without a pair that the last scan found."""
-        return self._inboxes.lone_sidecars
 
     @property
     def snapshots(self) -> Mapping[str, FolderSnapshot]:

@@ -10,6 +10,7 @@ from heygem_daemon.report.status_file import shorten_inbox
 from heygem_daemon.report.unlisted import Kinds, Unlisted
 from heygem_daemon.report.waiting import TURN
 from heygem_daemon.service.candidates import Candidate
+from heygem_daemon.service.lone_sidecars import LoneSidecar
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
 from heygem_daemon.spool.job import Pair
@@ -47,6 +48,9 @@ class InboxView:
 
     is_broken: bool = False
     """Whether the inbox itself cannot be used."""
+
+    lone_sidecars: tuple[LoneSidecar, ...] = field(default=(), compare=False)
+    """The settled sidecars without a file of their name."""
 
     of_folders: Mapping[str, "InboxView"] = field(default_factory=lambda: MappingProxyType({}))
     """What was found in the inbox of each hot folder, by its name: what ``ready`` and ``waiting``
@@ -96,6 +100,15 @@ class InboxView:
             self,
             ready=tuple(sorted(self.ready, key=place)),
             of_folders={name: each.sorted_by(place) for name, each in self.of_folders.items()},
+        )
+
+    def with_notices(self, changed: Mapping[str, InboxNotice]) -> "InboxView":
+        """Return the view with other notices of what waits, by their names, also in the views of
+        the hot folders."""
+        return replace(
+            self,
+            waiting=tuple(changed.get(each.name, each) for each in self.waiting),
+            of_folders={name: each.with_notices(changed) for name, each in self.of_folders.items()},
         )
 
     def to_settle(self) -> "InboxView":

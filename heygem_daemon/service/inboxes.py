@@ -1,22 +1,22 @@
 """The inboxes that the daemon scans: the plain one, and that of each hot folder."""
 
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from heygem_daemon.config.folders import PLAIN, HotFolder, PriorityCaps, hot_folders
 from heygem_daemon.config.settings import Settings
-from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
+from heygem_daemon.config.sidecar import FileVersion
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.service.candidates import Candidate, hurry_candidates, in_order
 from heygem_daemon.service.inbox_view import InboxView, in_arrival
 from heygem_daemon.service.intake import Intake
+from heygem_daemon.service.lone_sidecars import LoneSidecar
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.shared_probe import SharedProbe
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.inbox import FolderSnapshot
 from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.requests import full_name
@@ -27,21 +27,6 @@ FORMER = (
     " alone"
 )
 """What the status says of a folder that was removed from the configuration."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoneSidecar:
-    """A sidecar without a pair."""
-
-    hot_folder: HotFolder
-    """In whose inbox it is."""
-
-    entry: FileEntry
-    answer: SidecarAnswer
-    """What it holds."""
-
-    key: str
-    """The folded name of the job that it may belong to, with that of its hot folder."""
 
 
 class Inboxes:
@@ -57,8 +42,6 @@ class Inboxes:
         """The intake of the plain inbox."""
         self._hot: dict[str, Intake] = {}
         """The intakes of the hot folders whose folders are there, by name."""
-        self.lone_sidecars: tuple[LoneSidecar, ...] = ()
-        """The settled sidecars without a pair that the last scan found."""
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings. A hot folder that is gone from them is not scanned any more; the
@@ -81,7 +64,6 @@ class Inboxes:
         views += [self._scan_folder(each, now) for each in folders]
         if watched != tuple(self._hot):
             self._dependencies.watch(self._spool.in_folder(name).inbox for name in self._hot)
-        self.lone_sidecars = tuple(self._find_lone_sidecars())
         notices = list(self._former(made - self._settings.folders.keys()))
         broken = [notice for view in views[1:] if view.is_broken for notice in view.waiting]
         self._notice_log.log([*notices, *broken], now)
@@ -95,6 +77,7 @@ class Inboxes:
             faulty_items=sum(view.faulty_items for view in views),
             of_folders=dict(zip((each.name for each in folders), views[1:], strict=True)),
             stuck_folders=frozenset().union(*(view.stuck_folders for view in views)),
+            lone_sidecars=tuple(self._find_lone_sidecars()),
         )
 
     def look_again(self, candidate: Candidate, now: float) -> Candidate | None:

@@ -29,6 +29,7 @@ from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import BEING_READ, InboxNotice, find_inbox_notices
 from heygem_daemon.service.owner_notices import find_owner_notices
 from heygem_daemon.service.pair_candidates import find_pair_candidates
+from heygem_daemon.service.pair_notices import find_pair_notices
 from heygem_daemon.service.pairs import InboxPairs
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
@@ -207,8 +208,9 @@ class Intake:
                 unexamined,
                 heeds_requests=self._heeds_requests,
             ),
-            *find_unused(snapshot, heeds_requests=self._heeds_requests),
+            *find_unused(snapshot, hidden, heeds_requests=self._heeds_requests),
             *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
+            *find_pair_notices(pairing, settling, unexamined, answers),
             *find_folder_notices(folders, heeds_requests=self._heeds_requests),
             *find_owner_notices(snapshot, settling, pairing, self._pairs.trusted),
         ]

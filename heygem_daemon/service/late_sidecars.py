@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
 from heygem_daemon.config.job_options import OWN_SOUND
-from heygem_daemon.service.inboxes import LoneSidecar
+from heygem_daemon.service.lone_sidecars import LoneSidecar
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.targets import keys_of_job, owner_uid
 from heygem_daemon.spool.new_options import has_own_sound

@@ -28,7 +28,9 @@ from heygem_daemon.service.job_statuses import job_statuses
 from heygem_daemon.service.pages import Pages
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
+from heygem_daemon.service.too_late import say_what_came_too_late
 from heygem_daemon.service.unwritten import UnwrittenFiles
+from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
@@ -98,6 +100,7 @@ class StatusWriter:
         self._jobs: tuple[JobStatus, ...] = ()
         """All claimed jobs, of which the status lists no more than some."""
         self._started = self._clock.wall()
+        self._trusted = deciders()
 
     def write(
         self,
@@ -109,7 +112,12 @@ class StatusWriter:
         """Write the status where it is due. ``inbox_view`` is the last look at the inbox. Raises
         SpoolUnavailable, OSError."""
         self._estimates.update(snapshot, inbox_view, is_held=notes.hold is not None)
-        inbox_view = self._estimates.in_turn(inbox_view)
+        inbox_view = say_what_came_too_late(
+            self._estimates.in_turn(inbox_view),
+            snapshot,
+            self._trusted,
+            heeds_requests=self._settings.share_requests,
+        )
         status = self._status(state, snapshot, inbox_view, notes.hold).model_copy(
             update={
                 "clock_doubt": notes.clock_doubt,

@@ -4,7 +4,7 @@ import math
 
 from heygem_daemon.service.attempts import Attempts
 from heygem_daemon.service.failure_reasons import Canceller
-from heygem_daemon.service.inboxes import LoneSidecar
+from heygem_daemon.service.lone_sidecars import LoneSidecar
 from heygem_daemon.service.outcomes import JobOutcomes
 from heygem_daemon.service.queue import Queue, QueuedJob
 from heygem_daemon.service.running_jobs import RunningJob

@@ -155,7 +155,7 @@ class Steering:
         """Give the sidecars that came after the claim to their jobs. ``asked``: the names of jobs
         that requests are about: a sidecar beside a retry is for that one. Raises SpoolUnavailable,
         OSError."""
-        lone = [each for each in self._claims.lone_sidecars if each.key not in asked]
+        lone = [each for each in self._claims.view.lone_sidecars if each.key not in asked]
         queued = self._dispatcher.queued_jobs if lone else ()
         budget = LookBudget(self._clock)
         for late, sidecar in find_late_sidecars(lone, queued, self._trusted):

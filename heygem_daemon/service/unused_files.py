@@ -4,7 +4,7 @@ Hidden files, and those that systems make for themselves, are not mentioned.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from heygem_daemon.service.notices import (
     REPLACE_REMEDY,
@@ -32,11 +32,14 @@ EMPTY_REMEDY = (
 )
 
 
-def find_unused(snapshot: FolderSnapshot, *, heeds_requests: bool = True) -> Iterator[InboxNotice]:
+def find_unused(
+    snapshot: FolderSnapshot, hidden: Container[str] = (), *, heeds_requests: bool = True
+) -> Iterator[InboxNotice]:
     """Yield notices of the files that are neither media nor sidecars nor requests, and of requests
-    where none is heeded, which ``heeds_requests`` says."""
+    where none is heeded, which ``heeds_requests`` says. ``hidden``: names that are told of
+    elsewhere."""
     unusable, others, unheeded = list[str](), list[str](), list[str]()
-    for name in snapshot.unsupported_files:
+    for name in (each for each in snapshot.unsupported_files if each not in hidden):
         meant = request_meant(name)
         if name in snapshot.empty_files and meant is None and not is_request(name):
             others.append(name)

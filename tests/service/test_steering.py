@@ -15,7 +15,7 @@ from heygem_daemon.service.notices import REQUESTS_OFF
 from heygem_daemon.spool.command_requests import leave_request
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.request_names import Verb
-from tests.fakes.executor import FakeExecutor, keep_running
+from tests.fakes.executor import FakeExecutor, keep_running, rendered
 from tests.fakes.service import ServiceHarness
 
 
@@ -376,6 +376,54 @@ class TestLateSidecars:
         (harness.spool.inbox / "a.toml").write_text('face = "left"\n')
         harness.run_rounds(service, 12.0)
         assert inbox(harness) == ["a.toml"]
+        (told,) = harness.status().inbox
+        assert told.reason == "came too late for the job a, which is being made without it"
+        assert told.remedy.endswith("and then rename this file to a.retry.")
+        assert told.waits_for == "attention"
+        for text in (told.reason, told.remedy):
+            assert translator("zh").knows(text)
+
+    def test_after_the_end_it_says_how_the_job_is_made_again(self, harness: ServiceHarness) -> None:
+        harness.executor.answer = rendered
+        harness.drop("a.wav", "a.mp4")
+        (harness.spool.inbox / "a.toml").write_text('face = "lft"\n')
+        service = start(harness)
+        assert harness.failed() == ["a"]
+        late = harness.spool.inbox / "a.toml"
+        late.write_text('face = "rigt"\n')
+        harness.run_rounds(service, 12.0)
+        (told,) = harness.status().inbox
+        assert told.reason == "has no sound and no video beside it, and the job a has ended"
+        assert "rename this file to a.retry; for a new job, put its sound" in told.remedy
+        assert 'a.toml, line 1: face = "rigt": must be' in told.remedy
+        late.write_text('face = "right"\n')
+        harness.run_rounds(service, 12.0)
+        (told,) = harness.status().inbox
+        assert told.remedy.endswith("put its sound and its video beside this file.")
+        late.rename(late.with_name("a.retry"))
+        harness.run_rounds(service, 12.0)
+        assert inbox(harness) == []
+        assert harness.executor.submitted[-1].options.face == "right"
+
+    def test_where_no_request_counts_none_is_proposed(self, harness: ServiceHarness) -> None:
+        harness.configure(share_requests=False)
+        service = start(harness, "a")
+        (harness.spool.inbox / "a.toml").write_text('face = "left"\n')
+        harness.run_rounds(service, 12.0)
+        (told,) = harness.status().inbox
+        assert told.remedy.startswith("For a job with these options, put its sound")
+
+    def test_in_a_hot_folder_its_own_page_says_so_too(self, harness: ServiceHarness) -> None:
+        harness.configure(folders={"anna": {}})
+        service = start(harness, seconds=2.0)
+        for name in ("anna/a.wav", "anna/a.mp4"):
+            harness.drop(name)
+        harness.run_rounds(service, 12.0)
+        (harness.spool.inbox / "anna" / "a.toml").write_text('face = "left"\n')
+        harness.run_rounds(service, 12.0)
+        page = (harness.spool.outbox / "anna" / "status.txt").read_text()
+        assert "a.toml: came too late for the job a, which is being made without it" in page
+        assert "rename this file to a.retry." in page
 
     def test_beside_a_file_of_its_name_it_waits_for_that_one(self, harness: ServiceHarness) -> None:
         service = start(harness, "a", "b")
@@ -394,6 +442,10 @@ class TestLateSidecars:
         os.chown(harness.spool.inbox / "b.toml", 70_003, -1)
         harness.run_rounds(service, 12.0)
         assert inbox(harness) == ["b.toml"]
+        (harness.spool.inbox / "a.toml").write_text('face = "left"\n')
+        os.chown(harness.spool.inbox / "a.toml", 70_003, -1)
+        harness.run_rounds(service, 12.0)
+        assert not [each for each in harness.status().inbox if "too late" in each.reason]
 
 
 class TestIncomplete:
@@ -625,6 +677,12 @@ class TestMistakesInSidecars:
         assert harness.logged('WARNING d.toml, line 2: face = "lft"') == 1
         assert harness.status().backlog.needs_attention == 1
         sidecar.write_text('face = "left"\n')
+        harness.run_rounds(service, 2.0)
+        shown = {each.name: each.reason for each in harness.status().inbox}
+        rest = "is complete; the job starts in its turn when the rest is: d.toml"
+        assert shown == {"d.toml": "it has changed lately", "d.wav": rest, "d.mp4": rest}
+        page = (harness.spool.root / "status.txt").read_text()
+        assert f"  d.wav, d.mp4: {rest}\n" in page or f"  d.mp4, d.wav: {rest}\n" in page
         harness.run_rounds(service, 10.0)
         assert [each.name for each in harness.status().inbox] == ["d"]
         for name in "abc":
