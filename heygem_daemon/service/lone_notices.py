@@ -8,8 +8,9 @@ from pathlib import Path
 
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.service.notices import InboxNotice, no_request_reason
-from heygem_daemon.spool.formats import MediaKind
+from heygem_daemon.spool.formats import MediaKind, media_kind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
+from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.names import fold, pair_key, printable, split_extension
 from heygem_daemon.spool.pairing import Pairing, pair_files
 from heygem_daemon.spool.request_names import is_request, request_meant
@@ -85,6 +86,7 @@ class _LoneNames:
             for name in snapshot.unsupported_files
             if pairing.lone_files and not is_request(name) and request_meant(name) is None
         }
+        self._pairs = {pair_key(each.video.name): each for each in pairing.pairs}
         audios = [each for each in pairing.lone_files if each.kind == "audio"]
         videos = [each for each in pairing.lone_files if each.kind == "video"]
         sidecars = pairing.lone_sidecars
@@ -107,8 +109,10 @@ class _LoneNames:
         return found
 
     def _reason(self, entry: FileEntry) -> str:
-        stem = printable(split_extension(entry.path.name)[0])
-        parts = [*_what_lacks(entry.kind, stem)]
+        pair = self._pairs.get(pair_key(entry.path.name))
+        if pair is not None and entry.kind is not None:
+            return _beside_a_pair(entry.kind, pair)
+        parts = [*_what_lacks(entry.kind, entry.path.name)]
         unknown = self._unknown.get(pair_key(entry.path.name))
         near = self._others[entry.kind].find(entry.path.name)
         if unknown:
@@ -159,16 +163,44 @@ def _core(name: str) -> str:
     return (short.rstrip(string.digits + _SIGNS) or stem).translate(_WITHOUT_SIGNS)
 
 
-def _what_lacks(kind: MediaKind | None, stem: str) -> tuple[str, str]:
-    """Return what a file lacks, and which names would do."""
+def _what_lacks(kind: MediaKind | None, name: str) -> Iterator[str]:
+    """Yield what a file lacks, and which names would do. ``kind``: what it is by what it holds."""
+    stem = printable(split_extension(name)[0])
+    if kind is None:
+        yield "has no audio and video of the same name beside it"
+        yield f"it waits for them, such as {stem}.wav and {stem}.mp4"
+        return
     if kind == "audio":
-        names = f"it waits for one, such as {stem}.mp4, {stem}.mov or {stem}.jpg"
-        return "has no video of the same name beside it", names
-    if kind == "video":
-        names = f"it waits for one, such as {stem}.wav, {stem}.mp3 or {stem}.m4a"
-        return "has no audio of the same name beside it", names
-    names = f"it waits for them, such as {stem}.wav and {stem}.mp4"
-    return "has no audio and video of the same name beside it", names
+        if media_kind(name) != kind:
+            yield "holds sound alone, whatever its name says"
+        yield "has no video of the same name beside it"
+        names = (f"{stem}{end}" for end in (".mp4", ".mov", ".jpg", ".mkv"))
+    else:
+        if media_kind(name) != kind:
+            yield "holds pictures without sound, whatever its name says"
+        yield "has no audio of the same name beside it"
+        names = (f"{stem}{end}" for end in (".wav", ".mp3", ".m4a", ".flac"))
+    one, two, three, *_ = (each for each in names if fold(each) != fold(name))
+    yield f"it waits for one, such as {one}, {two} or {three}"
+
+
+def _beside_a_pair(kind: MediaKind, pair: Pair) -> str:
+    """Return what is said of a file beside a pair of its name, most often of another person."""
+    audio, video = printable(pair.audio.name), printable(pair.video.name)
+    if pair.is_alone:
+        return (
+            f"has the name of {video}, which speaks with its own sound: give it another name, and"
+            " put what it lacks beside it"
+        )
+    if kind == "audio":
+        return (
+            f"has the name of {video}, which goes with {audio}: give it another name, and put a"
+            " video of that name beside it"
+        )
+    return (
+        f"has the name of {audio}, which goes with {video}: give it another name, and put an audio"
+        " of that name beside it"
+    )
 
 
 def _notice(

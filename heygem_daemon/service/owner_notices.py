@@ -1,6 +1,7 @@
 """What in the inbox waits, or does not count, because several users dropped it."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from heygem_daemon.service.notices import InboxNotice, name_each
 from heygem_daemon.spool.inbox import FolderSnapshot
@@ -12,6 +13,11 @@ from heygem_daemon.spool.ownership import (
 )
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.settle import SettleResult
+
+MIXTURE_REMEDY = (
+    "If they belong together, one person puts them all into the inbox under another name; if not,"
+    " each gives his own another name."
+)
 
 
 def find_owner_notices(
@@ -26,7 +32,8 @@ def find_owner_notices(
         if settling.settled.issuperset(entry.path for entry in group):
             names = [entry.path.name for entry in group]
             why = describe_mixture({entry.owner for entry in group})
-            yield from name_each(names, f"waits: the files of this name {why}")
+            for notice in name_each(names, f"waits: the files of this name {why}"):
+                yield replace(notice, remedy=MIXTURE_REMEDY)
     for entry, media_owner in pairing.foreign_sidecars:
         reason = describe_foreign(entry.owner, media_owner)
         yield InboxNotice(printable(entry.path.name), reason, True)

@@ -1,18 +1,21 @@
 """What is said of files without their partner."""
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
+from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
+from heygem_daemon.language.translator import translator
 from heygem_daemon.service import lone_notices
 from heygem_daemon.service.lone_notices import MAX_COMPARED, LoneNotices
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import split_extension
-from heygem_daemon.spool.pairing import pair_files
+from heygem_daemon.spool.pairing import Pairing, pair_files
 from heygem_daemon.spool.settle import SettleResult
 
 INBOX = Path("/spool/inbox")
@@ -46,6 +49,37 @@ def test_the_names_that_would_do_are_named() -> None:
         "other.toml": "has no audio and video of the same name beside it; it waits for them, such"
         " as other.wav and other.mp4",
     }
+
+
+def test_no_file_is_asked_for_itself_and_each_says_what_it_holds() -> None:
+    """Sound under the name of a video, and the other way round."""
+    found = [replace(entry("talk.mp4"), kind="audio"), replace(entry("clip.wav"), kind="video")]
+    held = {"talk.mp4": MediaContent(sound=True), "clip.wav": MediaContent(picture=True)}
+    pairing = pair_files(found, find_content=lambda each: held[each.path.name])
+    assert of(FolderSnapshot(tuple(found)), pairing) == {
+        "talk.mp4": "holds sound alone, whatever its name says; has no video of the same name"
+        " beside it; it waits for one, such as talk.mov, talk.jpg or talk.mkv",
+        "clip.wav": "holds pictures without sound, whatever its name says; has no audio of the same"
+        " name beside it; it waits for one, such as clip.mp3, clip.m4a or clip.flac",
+    }
+
+
+def test_beside_the_pair_of_another_person_it_is_told_to_take_another_name() -> None:
+    """There is an audio of its name, and there may be no other one."""
+    pair = [entry("talk.wav"), entry("talk.mp4")]
+    for name, shown in (("talk.mov", "talk.wav, which goes with talk.mp4"),
+                        ("talk.mp3", "talk.mp4, which goes with talk.wav")):  # fmt: skip
+        found = (*pair, replace(entry(name), owner=7))
+        (reason,) = of(FolderSnapshot(found), pair_files(found)).values()
+        assert reason.startswith(f"has the name of {shown}: give it another name, and put")
+        assert translator("zh").knows(reason)
+
+
+def of(snapshot: FolderSnapshot, pairing: Pairing) -> dict[str, str]:
+    paths = frozenset(each.path for each in snapshot.entries)
+    settling = SettleResult(paths, {}, dict.fromkeys(paths, 0.0))
+    notices = LoneNotices().find(snapshot, settling, pairing, {}, 60.0)
+    return {each.name: each.reason for each in notices}
 
 
 @pytest.mark.parametrize(
