@@ -35,7 +35,8 @@ def test_all_that_waits_is_counted_wherever_it_lies(harness: ServiceHarness) -> 
         harness.drop(f"p{number:02d}.wav", f"p{number:02d}.mp4")
     harness.drop(*(f"alone{number}.wav" for number in range(4)))
     harness.run_rounds(service, 20)
-    line = "talk 42 %, 3 min left; 27 pairs wait, 4 files need attention"
+    # Of the whole job: 42 % of the frames are drawn, and the result has to be checked.
+    line = "talk 65 %, 8 min left; 27 pairs wait, 4 files need attention"
     status = harness.status()
     assert status.summary() == line
     assert f"STATUS={line}" in harness.notifier.sent
@@ -44,7 +45,7 @@ def test_all_that_waits_is_counted_wherever_it_lies(harness: ServiceHarness) -> 
     assert found["heygem_needing_attention"] == found['heygem_waiting{for="attention"}'] == 4
     assert found['heygem_waiting{for="turn"}'] == 27
     assert found["heygem_oldest_waiting_time_seconds"] > 0
-    assert [job.percent for job in status.jobs if job.state == "running"] == [42]
+    assert [job.percent for job in status.jobs if job.state == "running"] == [65]
 
 
 def test_a_queue_that_waits_for_a_full_disk_is_on_hold(harness: ServiceHarness) -> None:
