@@ -1,7 +1,6 @@
 """Follows the batches under way: summarises them as members end, and packs and closes them."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from heygem_daemon.service.finished_batches import (
 )
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.last_ended import LastEnded
+from heygem_daemon.service.open_batches import OpenBatch
 from heygem_daemon.service.zip_writer import ZipWriter
 from heygem_daemon.spool.batch.journal import Batch, BatchJournal
 from heygem_daemon.spool.batch.roster import format_names
@@ -33,7 +33,6 @@ from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.owner_turns import OwnerTurns
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system.units import MIB
 
 if TYPE_CHECKING:
@@ -49,49 +48,6 @@ STEPS_A_ROUND = 10
 """How many steps one round takes to close batches; a batch of a thousand members takes eighty."""
 
 
-@dataclass(slots=True)
-class _OpenBatch:
-    """A batch that is not closed yet."""
-
-    batch: Batch
-
-    final_journals: dict[int, Journal]
-    """The journals of the members that have ended, by the member's number."""
-
-    newly_ended: set[int] = field(default_factory=set)
-    """The numbers of members that have ended since the summary in the outbox was written."""
-
-    is_summary_blocked: bool = False
-    """Whether somebody has put something in the way of the summary."""
-
-    bugs: int = 0
-    """How often advancing it raised something that is no fault of the environment."""
-
-    rounds_to_skip: int = 0
-    """How many rounds it rests after that."""
-
-    zip_writer: ZipWriter | None = None
-    """Set while the ZIP is being written."""
-
-    closing: Steps[Batch] | None = None
-    """Set while the batch is being closed."""
-
-    missing: list[str] = field(default_factory=list)
-    """The names of the results that were gone when the ZIP was made."""
-
-    @property
-    def member_count(self) -> int:
-        return len(self.batch.journal.members)
-
-    @property
-    def published(self) -> int:
-        return sum(end.outcome == "published" for end in self.final_journals.values())
-
-    @property
-    def all_ended(self) -> bool:
-        return len(self.final_journals) == self.member_count
-
-
 class BatchTracker:
     """Follows all batches that are not closed. Every method may be called again after a
     SpoolUnavailable."""
@@ -105,7 +61,7 @@ class BatchTracker:
         self._keep = keep_free_bytes
         self._wake = wake
         self._faults = faults
-        self._open: dict[str, _OpenBatch] = {}
+        self._open: dict[str, OpenBatch] = {}
         self._turns = OwnerTurns()
         """Of the owners whose batches are being closed."""
         self.finished: LastEnded[FinishedBatch] = LastEnded(
@@ -149,9 +105,17 @@ class BatchTracker:
             raise faults[0]
 
     def _add(self, batch: Batch) -> None:
+        if batch.id in self.closing_ids:
+            return
         final_journals = self._spool.batches.final_journals(batch)
-        followed = self._open.setdefault(batch.id, _OpenBatch(batch, final_journals))
+        followed = self._open.setdefault(batch.id, OpenBatch(batch, final_journals))
         followed.batch, followed.final_journals = batch, final_journals
+
+    @property
+    def closing_ids(self) -> Collection[str]:
+        """The ids of the batches whose members have all ended. They are packed and closed in steps,
+        and nothing else may touch them."""
+        return {each.batch.id for each in self._open.values() if each.all_ended}
 
     @property
     def dropped_names(self) -> dict[str, str]:
@@ -192,7 +156,7 @@ class BatchTracker:
             raise faults[0]
 
     def _try(
-        self, each: _OpenBatch, step: Callable[[_OpenBatch], None], faults: list[Exception]
+        self, each: OpenBatch, step: Callable[[OpenBatch], None], faults: list[Exception]
     ) -> None:
         """Take a step for a batch. A fault of the environment is added to ``faults``; whatever else
         it raises concerns this batch alone."""
@@ -230,7 +194,7 @@ class BatchTracker:
             lambda each: f"the status of batch {each.batch.id}",
         )
 
-    def _advance(self, each: _OpenBatch) -> None:
+    def _advance(self, each: OpenBatch) -> None:
         """Update the summary, and pack; say where it is to be closed."""
         if self._spool.batches.is_lost(each.batch) and self._spool.is_mounted():
             self._drop(each)
@@ -239,7 +203,8 @@ class BatchTracker:
             self._update_summary(each)
         if not each.all_ended:
             return
-        if each.closing is None and each.zip_writer is None and each.published:
+        is_packed = each.zip_writer is not None or each.batch.journal.outcome == "finished"
+        if each.closing is None and each.published and not is_packed:
             self._pack(each)
         if each.closing is not None:
             return
@@ -249,7 +214,7 @@ class BatchTracker:
             each.missing = missing
         each.closing = self._spool.batches.closing(each.batch, each.missing)
 
-    def _handle_bug(self, each: _OpenBatch, error: Exception) -> None:
+    def _handle_bug(self, each: OpenBatch, error: Exception) -> None:
         """Let a batch rest that raised something, and at last set it aside."""
         name = each.batch.journal.name
         reason = self._faults.log(f"batch {name}", error)
@@ -264,13 +229,13 @@ class BatchTracker:
         else:
             del self._open[each.batch.id]
 
-    def _drop(self, each: _OpenBatch) -> None:
+    def _drop(self, each: OpenBatch) -> None:
         if each.zip_writer is not None:
             each.zip_writer.stop()
         del self._open[each.batch.id]
         BatchDropped().log(_batch_logger(each.batch))
 
-    def _update_summary(self, each: _OpenBatch) -> None:
+    def _update_summary(self, each: OpenBatch) -> None:
         for number in each.newly_ended:
             journal = self._spool.batches.final_journal(each.batch, number)
             if journal is not None:
@@ -281,28 +246,28 @@ class BatchTracker:
         advanced = BatchAdvanced(len(each.final_journals), each.member_count, failed)
         advanced.log(_batch_logger(each.batch))
 
-    def _write_summary(self, each: _OpenBatch) -> None:
+    def _write_summary(self, each: OpenBatch) -> None:
         """Write the summary, and say once if somebody has put something in its way."""
         is_blocked = not self._spool.batches.write_summary(each.batch, each.final_journals)
         if is_blocked and not each.is_summary_blocked:
             BatchSummaryBlocked(each.batch.journal.name).log(_batch_logger(each.batch))
         each.is_summary_blocked = is_blocked
 
-    def _pack(self, each: _OpenBatch) -> None:
+    def _pack(self, each: OpenBatch) -> None:
         target, files = self._spool.batches.prepare_zip(each.batch, each.final_journals)
         each.zip_writer = ZipWriter(target, files, each.batch.journal.name, self._keep, self._wake)
         mib = -(-each.zip_writer.size_bytes // MIB)
         packed = BatchPacked(each.published, each.batch.journal.name, mib)
         packed.log(_batch_logger(each.batch))
 
-    def _poll_zip(self, each: _OpenBatch) -> list[str] | None:
+    def _poll_zip(self, each: OpenBatch) -> list[str] | None:
         try:
             return each.zip_writer.poll_missing_files() if each.zip_writer else None
         except (OSError, Interrupted):
             each.zip_writer = None
             raise
 
-    def _close(self, each: _OpenBatch) -> None:
+    def _close(self, each: OpenBatch) -> None:
         """Take a step to close a batch."""
         assert each.closing is not None
         try:
@@ -311,10 +276,9 @@ class BatchTracker:
             closed: Batch = end.value
         else:
             return
-        missing = each.missing
         del self._open[each.batch.id]
         self.finished.add(describe_batch(closed.journal))
-        if missing:
+        if missing := closed.journal.missing:
             BatchResultsMissing(format_names(missing)).log(_batch_logger(closed))
         zips = [file.name for file in closed.journal.published]
         failed = each.member_count - each.published
@@ -322,7 +286,7 @@ class BatchTracker:
         finished.log(_batch_logger(closed))
 
 
-def _batch_status(each: _OpenBatch, running: list[Job], wait_reason: str | None) -> BatchStatus:
+def _batch_status(each: OpenBatch, running: list[Job], wait_reason: str | None) -> BatchStatus:
     names = [
         job.name
         for job in running

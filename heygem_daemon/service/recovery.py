@@ -1,6 +1,7 @@
 """Completes what a fault, a crash or an earlier run left half done."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
@@ -10,6 +11,7 @@ from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.queue import backoff_seconds
 from heygem_daemon.service.returns import Returns
 from heygem_daemon.service.runtime import StepScheduler
+from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
@@ -53,9 +55,9 @@ class Recovery:
         self._not_before = now + min(backoff_seconds(self._failures), MAX_PAUSE_SECONDS)
 
     def find_jobs(self) -> tuple[list[Job], Exception | None]:
-        """Complete what was left half done, but for returns, which go on in the rounds of the loop.
-        Return the jobs to be queued, and the first fault of the environment. Raises
-        SpoolUnavailable if nothing could be tried."""
+        """Complete what was left half done, but for returns and for batches that are being closed,
+        which go on in the rounds of the loop. Return the jobs to be queued, and the first fault of
+        the environment. Raises SpoolUnavailable if nothing could be tried."""
         faults: list[Exception] = []
 
         def handle_fault(path: Path, error: Exception) -> None:
@@ -65,12 +67,17 @@ class Recovery:
                 self._set_aside(path, error)
 
         self._returns.find(handle_fault)
-        active = {*self._dispatcher.claimed_ids(), *self._returns.ids}
+        unfinished = self._spool.batches.unfinished(handle_fault)
+        self._follow((each for each in unfinished if each.journal.outcome == "finished"), faults)
+        in_rounds = {*self._returns.ids, *self._batches.closing_ids}
+        active = {*self._dispatcher.claimed_ids(), *in_rounds}
         jobs = self._spool.recover(active, handle_fault)
         try:
-            self._batches.add(self._spool.batches.unfinished(handle_fault))
+            unfinished = self._spool.batches.unfinished(handle_fault)
         except (EnvironmentFault, OSError) as fault:
             faults.append(fault)
+        else:
+            self._follow(unfinished, faults)
         return jobs, next(iter(faults), None)
 
     def _recover(self) -> None:
@@ -80,6 +87,12 @@ class Recovery:
         self._dispatcher.enqueue(jobs)
         if fault is not None:
             raise fault
+
+    def _follow(self, batches: Iterable[Batch], faults: list[Exception]) -> None:
+        try:
+            self._batches.add(batches)
+        except (EnvironmentFault, OSError) as fault:
+            faults.append(fault)
 
     def _set_aside(self, path: Path, error: Exception) -> None:
         """Move a folder of processing/ that cannot be recovered to failed/. Where even that fails,

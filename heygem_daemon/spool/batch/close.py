@@ -89,7 +89,7 @@ def closing_batch(
 def finishing_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Steps[Batch]:
     """Move, in steps, the files of a batch whose journal says that it is finished. Return the batch
     in done/."""
-    final_journals = {end.member.number: end for end in batch.journal.ended if end.member}
+    final_journals = load_final_journals(batch)
     batch = ensure_outbox_folder(layout, files, batch)
     outbox = layout.outbox / batch.journal.name
     stems = names_to_try(batch.journal.name, TakenNames((NamePlace(outbox, (".zip",)),)).free)

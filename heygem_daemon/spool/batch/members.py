@@ -38,6 +38,8 @@ def pending_jobs(batch: Batch, active_ids: Collection[str] = ()) -> list[Job]:
 
 def load_final_journals(batch: Batch) -> dict[int, Journal]:
     """Return the final journals of the members that are published or failed, by number."""
+    if batch.journal.outcome == "finished":  # Then their folders are being deleted.
+        return {end.member.number: end for end in batch.journal.ended if end.member}
     found = (
         (number, load_journal(batch.final_journal_folder(number)))
         for number in sorted(_numbers_in(batch.ended_folder))
