@@ -21,7 +21,7 @@ from heygem_daemon.config.effect import Effect
 from heygem_daemon.config.hours import DAYS
 from heygem_daemon.config.origins import OriginKind
 from heygem_daemon.doctor.check import Verdict
-from heygem_daemon.page.renderer import STATES
+from heygem_daemon.page.renderer import REQUESTS, STATES
 from heygem_daemon.report.backlog import JobState
 from heygem_daemon.report.finished import Outcome
 from heygem_daemon.report.stages import STAGES
@@ -91,7 +91,7 @@ def find_texts(package: Path) -> Iterator[FoundText]:
         finder.visit(tree)
         for text in finder.found:
             yield FoundText(text, name)
-    for text in (*OTHERS, *STAGES.values(), *STATES.values()):
+    for text in (*OTHERS, *STAGES.values(), *STATES.values(), *REQUESTS):
         yield FoundText(text, "page/renderer.py")
 
 

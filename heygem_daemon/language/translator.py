@@ -23,6 +23,9 @@ MAX_TRIES = 4
 MAX_DEPTH = 3
 """How deep texts within the values of other texts are translated."""
 
+MAX_MERGED = 4
+"""Of so many parts a text may consist that has their joint in it."""
+
 REMEMBERED = 1024
 """How many translations of texts and clauses are kept: a page shows the same ones again and
 again."""
@@ -102,7 +105,7 @@ class Translator:
         """Yield the text by its parts, split at its loosest joint."""
         for number in range(joint, len(_JOINTS)):
             english, own = _JOINTS[number]
-            parts = text.split(english)
+            parts = self._merged(text.split(english), english)
             # A text that asks is known with its question mark alone.
             end = english.strip() if number == 0 else ""
             parts = [*(f"{each}{end}" for each in parts[:-1]), parts[-1]]
@@ -114,6 +117,18 @@ class Translator:
                         for each in translated[:-1]
                     ) + (own + translated[-1])
         yield from self._with_bracket(text, depth)
+
+    def _merged(self, parts: list[str], joint: str) -> list[str]:
+        """Return the parts of a text, those as one that are a text of the program with the same
+        joint in it."""
+        merged: list[str] = []
+        while parts:
+            counts = range(min(MAX_MERGED, len(parts)), 1, -1)
+            known = (each for each in counts if self._exact(joint.join(parts[:each])) is not None)
+            count = next(known, 1)
+            merged.append(joint.join(parts[:count]))
+            parts = parts[count:]
+        return merged
 
     def _with_bracket(self, text: str, depth: int) -> Iterator[str]:
         """Yield 'the disk is full (No space left on device)' with what is known of it."""

@@ -18,7 +18,7 @@ IsThere = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Standpoint:
-    """From where somebody looks at what has ended."""
+    """From where somebody looks at the page, and what he can do there."""
 
     retention_days: float
     """0: nothing is deleted."""
@@ -27,6 +27,9 @@ class Standpoint:
 
     folder: str = ""
     """The hot folder in whose outbox the page is; empty: the page is in the spool's root."""
+
+    heeds_requests: bool = True
+    """Whether he can steer jobs by files in the inbox."""
 
     def address(self, path: str) -> str:
         """Return the address of a path below the spool's root; empty: it leads to nothing."""

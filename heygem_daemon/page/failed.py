@@ -1,7 +1,7 @@
 """What the page shows of failed jobs and batches. Pure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -34,6 +34,9 @@ class FailedEntry:
     reason: str
     """Why it failed; of a batch, why all listed members did. Empty: they failed for several
     reasons."""
+
+    remedy: str = ""
+    """What a person can do about that reason; empty: not known."""
 
     count: str = ""
     """How far a batch came, in words; empty: it is a job."""
@@ -74,6 +77,7 @@ def _failed_job(job: FinishedJob, standpoint: Standpoint) -> FailedEntry:
         place=standpoint.place(job.path),
         folder=standpoint.folder_address(job.path),
         reason=job.reason or "",
+        remedy=job.remedy,
     )
 
 
@@ -86,7 +90,8 @@ def _failed_batch(
         deleted=standpoint.deletion(batch.finished),
         place=standpoint.place(batch.failures),
         folder=standpoint.folder_address(batch.failures),
-        reason=_common_reason(failed),
+        reason=_common(job.reason or "" for job in failed),
+        remedy=_common(job.remedy for job in failed),
         count=count_members(batch.published, batch.failed, batch.members),
         members=_members(failed, standpoint),
         unlisted=max(0, batch.failed - len(failed)),
@@ -106,7 +111,8 @@ def _open_batch(
         deleted="",
         place=standpoint.place(place),
         folder=standpoint.folder_address(place),
-        reason=_common_reason(failed),
+        reason=_common(job.reason or "" for job in failed),
+        remedy=_common(job.remedy for job in failed),
         count=count_members(batch.published, batch.failed, batch.members)
         if batch
         else count_members(0, number, number),
@@ -115,10 +121,10 @@ def _open_batch(
     )
 
 
-def _common_reason(failed: Sequence[FinishedJob]) -> str:
-    """Return the reason for which all of them failed; empty: there are several."""
-    reasons = {job.reason or "" for job in failed}
-    return reasons.pop() if len(reasons) == 1 else ""
+def _common(texts: Iterable[str]) -> str:
+    """Return the text that is said of all of them; empty: there are several."""
+    found = set(texts)
+    return found.pop() if len(found) == 1 else ""
 
 
 def _members(failed: Sequence[FinishedJob], standpoint: Standpoint) -> tuple[FailedEntry, ...]:

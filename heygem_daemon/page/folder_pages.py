@@ -62,6 +62,8 @@ class FolderPageWriter:
         self._pages: dict[str, _Page] = {}
         self._credit = MAX_CREDIT_SECONDS
         self._credited_at = float("-inf")
+        self.heeds_requests = True
+        """Whether people can steer jobs by files in their inboxes."""
         # Nobody can foresee these marks and put them into a name.
         self._time_mark, self._stamp_mark = secrets.token_hex(8), secrets.token_hex(8)
 
@@ -116,7 +118,10 @@ class FolderPageWriter:
         """Make a page anew and write it."""
         page = self._pages[name]
         standpoint = Standpoint(
-            retention_days, lambda path: paths.exists(self._root / path), folder=name
+            retention_days,
+            lambda path: paths.exists(self._root / path),
+            folder=name,
+            heeds_requests=self.heeds_requests,
         )
         page.texts = self._renderer.pages(status, standpoint, language, self._marks)
         page.shown = without_figures(status)

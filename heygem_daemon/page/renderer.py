@@ -45,6 +45,17 @@ STATES = {
 }
 
 
+REQUESTS = (
+    "{name}.cancel stops it",
+    "{name}.hurry lets it go before your other jobs",
+    "{name}.retry makes it again, with the options that are written in it, if any",
+    "{name}.remove deletes it with its result and its files",
+)
+"""What people can ask of a job, each by a file."""
+
+EXAMPLE = "hello"
+"""The job's name in what the page says of how it works."""
+
 TEXT_RULE = f"\n{'-' * 60}\n\n"
 """Between the languages of the text."""
 
@@ -69,6 +80,7 @@ class PageRenderer:
         environment.globals.update(
             days_kept=days_kept,
             edition=secrets.token_hex(8),
+            example=EXAMPLE,
             fresh_seconds=FRESH_SECONDS,
             local_time=local_time,
             look_milliseconds=LOOK_MILLISECONDS,
@@ -76,6 +88,7 @@ class PageRenderer:
             others_first=others_first,
             patience_milliseconds=PATIENCE_MILLISECONDS,
             place_for_people=place_for_people,
+            requests=REQUESTS,
             roughly=roughly,
             shown_videos=SHOWN_VIDEOS,
             stage_of=_stage_of,

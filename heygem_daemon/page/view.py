@@ -81,6 +81,15 @@ class PageView:
     folder: str
     """The hot folder whose page it is; empty: it is the page of all."""
 
+    heeds_requests: bool
+    """Whether its readers can steer jobs by files in the inbox."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is nothing yet of which the page could tell."""
+        waiting = self.queue or self.arriving or self.attention
+        return not (self.running or waiting or self.results or self.failures)
+
     @property
     def is_stopped(self) -> bool:
         """Whether the daemon ended."""
@@ -115,6 +124,7 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
         failures=find_failures(status, standpoint),
         retention_days=standpoint.retention_days,
         folder=standpoint.folder,
+        heeds_requests=standpoint.heeds_requests,
     )
 
 

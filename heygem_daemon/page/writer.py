@@ -30,6 +30,8 @@ class PageWriter:
         self._last: Status | None = None
         self._written = float("-inf")
         self._pause = LEAST_SECONDS
+        self.heeds_requests = True
+        """Whether people can steer jobs by files in the inbox."""
         self.faults: dict[str, Exception] = {}
         """Why each of its files could not be written the last time, by its path in the spool."""
 
@@ -49,7 +51,11 @@ class PageWriter:
             return
         before = time.thread_time()
         self._last, self._written = comparable, now
-        standpoint = Standpoint(retention_days, lambda path: os.path.lexists(self._root / path))
+        standpoint = Standpoint(
+            retention_days,
+            lambda path: os.path.lexists(self._root / path),
+            heeds_requests=self.heeds_requests,
+        )
         self.faults = {}
         for name, content in self._renderer.pages(status, standpoint, language).items():
             try:

@@ -32,6 +32,9 @@ class FinishedJob(StatusModel):
     reason: str | None = None
     """Why it failed."""
 
+    remedy: str = ""
+    """What a person can do about that, where it is known."""
+
     frames: int | None = None
     """Output frames."""
 

@@ -289,7 +289,7 @@ class FolderIntake:
             total = len(settling.waiting_reasons) + len(settling.settled)
             path, reason = next(iter(settling.waiting_reasons.items()))
             return (
-                f"not settled: {len(settling.waiting_reasons)} of {total} of its files;"
+                f"{len(settling.waiting_reasons)} of {total} of its files are not complete yet;"
                 f" {printable(path.name)}: {reason}"
             )
         return "it has changed lately" if unchanged_seconds < self._quiet else None

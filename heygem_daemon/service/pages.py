@@ -47,11 +47,13 @@ class Pages:
 
     def _write_plain(self, everything: Everything, settings: Settings) -> None:
         writer, _ = self._open()
+        writer.heeds_requests = settings.share_requests
         now, days = self._clock.monotonic(), settings.retention_days
         writer.write(everything.status, days, now, settings.language)
 
     def _write_folders(self, everything: Everything, settings: Settings) -> None:
         _, writer = self._open()
+        writer.heeds_requests = settings.share_requests
         now, days = self._clock.monotonic(), settings.retention_days
         statuses = folder_statuses(everything, settings.folders)
         writer.write(statuses, days, now, settings.language)

@@ -23,7 +23,7 @@ MAX_OF_FOLDER = 60
 """How many of a hot folder its own page lists."""
 
 MAX_REASON_CHARACTERS = 500
-"""How much of a reason the status shows; reason.txt has all of it."""
+"""How much of a reason, and of a remedy, the status shows; reason.txt has all of it."""
 
 OnFinished = Callable[[FinishedJob, Path | None], None]
 
@@ -100,6 +100,7 @@ def describe_finished(
         finished=journal.completed_at or journal.claimed_at,
         seconds=round(seconds, 3),
         reason=journal.reason[:MAX_REASON_CHARACTERS] or None,
+        remedy=journal.remedy[:MAX_REASON_CHARACTERS],
         frames=statistics.frames,
         length=statistics.length,
         engine=journal.options.engine or "",

@@ -54,6 +54,16 @@ from heygem_daemon.language.translator import (
         ("waits for its turn, priority 5", "等待处理，优先级 5"),
         ("talk is deleted, 7 files and folders", "talk 已删除，共 7 个文件和文件夹"),
         ("2 h 5 min", "2 小时 5 分钟"),
+        (
+            (
+                "cannot be paired: other files share this name (a.mov); each holds pictures and"
+                " sound; give the sound that is meant as wav or m4a"
+            ),
+            (
+                "无法配对：其他文件也使用此名称（a.mov）；每个文件都有画面和声音；"
+                "请把要用的声音存为 wav 或 m4a"
+            ),
+        ),
         ("talk 42 %, 3 min left", "talk 42 %，剩余 3 分钟"),
         (
             (

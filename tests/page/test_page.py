@@ -339,3 +339,55 @@ def test_the_page_of_a_stopped_daemon_says_what_was_being_made(busy: Status) -> 
     assert 'class="moving">' in PageRenderer().html(busy, KEPT)
     text = PageRenderer().text(busy.model_copy(update={"state": "stopped"}), KEPT, "en")
     assert "Was being made" in text
+
+
+def test_an_empty_page_says_how_to_begin_and_what_can_be_asked(make_status: MakeStatus) -> None:
+    docx = InboxStatus(name="script.docx", reason="is a text, which is not read aloud")
+    for status in (make_status(), make_status(inbox=(docx,))):
+        html, text = PageRenderer().html(status, KEPT), PageRenderer().text(status, KEPT)
+        for page in (html, text):
+            for wanted in (
+                "Put a sound, such as hello.wav, and a video or a photograph of a face",
+                "into the folder inbox/.",
+                "请把一段音频（如 hello.wav）和一个同名的人脸视频或照片",
+                "hello.cancel stops it",
+                "hello.remove deletes it with its result and its files",
+                "hello.加急：排到您的其他任务之前",
+            ):
+                assert wanted in page
+        assert html.index("How to begin") < html.index("Being made now")
+        assert text.index("How to begin") < text.index("Being made now")
+        assert "How it works" not in html + text
+
+
+def test_later_the_same_is_at_the_end(busy: Status) -> None:
+    html, text = PageRenderer().html(busy, KEPT), PageRenderer().text(busy, KEPT)
+    assert "How to begin" not in html + text
+    assert '<details data-key="help">' in html[html.index('aria-labelledby="failed"') :]
+    english = text.split(TEXT_RULE)[0]
+    assert english[english.index("How it works") :].count("hello.retry makes it again") == 1
+
+
+def test_where_no_request_counts_none_is_named(make_status: MakeStatus) -> None:
+    standpoint = replace(KEPT, folder="anna", heeds_requests=False)
+    text = PageRenderer().text(make_status(), standpoint)
+    assert "into the folder my-inbox (inbox/anna)." in text
+    assert "appears beside this page, and on it." in text
+    assert "hello.cancel" not in text
+    assert "hello.取消" not in text
+
+
+def test_a_failure_comes_with_what_to_do(make_status: MakeStatus) -> None:
+    first = failed("a", "There is no face.").model_copy(update={"remedy": "Show one."})
+    shared = {"batch": "show", "batch_id": "b", "path": "failed/show/1"}
+    other = failed("show/2", "There is no sound.").model_copy(
+        update=shared | {"remedy": "Record one.", "path": "failed/show/2"}
+    )
+    jobs = (first, first.model_copy(update=shared | {"id": "1"}), other)
+    html = PageRenderer().html(make_status(finished=jobs), KEPT)
+    text = PageRenderer().text(make_status(finished=jobs), KEPT)
+    for page in (html, text):
+        assert "Show one." in page
+        assert page.count("Record one.") == page.count("There is no sound.")
+    assert "    There is no face.\n    Show one.\n" in text
+    assert "2: There is no sound.\n      Record one.\n" in text

@@ -153,7 +153,7 @@ def test_a_batch_is_left_alone_until_it_has_settled_as_a_whole(harness: ServiceH
     assert harness.executor.submitted == []
     (waiting,) = harness.status().inbox
     assert waiting.name == "show"
-    assert waiting.reason.startswith("not settled: 1 of 3 of its files; 2.mp4: ")
+    assert waiting.reason.startswith("1 of 3 of its files are not complete yet; 2.mp4: ")
     (harness.spool.inbox / "show" / "3.mp4.part").touch()
     harness.run_rounds(service, 8)
     assert harness.status().inbox[0].reason == "an upload into it is under way: 3.mp4.part"
