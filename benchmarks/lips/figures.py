@@ -24,6 +24,8 @@ Floats = NDArray[np.float32]
 
 LIP_SOUNDS = {"m", "b", "p"}
 """Phones with closed lips."""
+WIDE_SHARE = 0.6
+"""A mouth is wide open from this share of its own range on, the 5th to 95th percentile."""
 REACH = 5
 """Largest lag that is tried, frames."""
 
@@ -63,12 +65,20 @@ class Figures:
     """Correlation with the real speaker's at lag 0."""
     closures: float | None = None
     """Share closed where the real speaker is closed."""
+    mute: float | None = None
+    """Share closed where the real speaker's mouth is wide open."""
+    heard: float | None = None
+    """Correlation of the heard aperture with the real speaker's at lag 0."""
+    wanted: float | None = None
+    """Correlation of the target aperture with the real speaker's at lag 0."""
     lips_count: int = 0
     """Number of phones that ``lips`` is a share of."""
     silence_count: int = 0
     """Number of frames that ``silence`` is a share of."""
     closures_count: int = 0
     """Number of frames that ``closures`` is a share of."""
+    mute_count: int = 0
+    """Number of frames that ``mute`` is a share of."""
     refused: str | None = None
     """Why the pair was not rendered."""
 
@@ -143,7 +153,9 @@ def lip_sounds(sound: Sound, count: int, fps: float) -> NDArray[np.bool_]:
 def compare_with_speaker(row: Figures, shot: Shot, speaker: Actor) -> Figures:
     """Return ``row`` with the correlations with the real speaker's mouth, at lag 0."""
     real = at_times(speaker, np.arange(len(shot.published)) / shot.fps)
-    closed = real[:, APERTURE] <= closed_threshold(speaker.mouth[:, APERTURE])
+    own = speaker.mouth[:, APERTURE]
+    closed = real[:, APERTURE] <= closed_threshold(own)
+    wide = real[:, APERTURE] >= wide_threshold(own)
     published = shot.published[:, APERTURE]
     return replace(
         row,
@@ -152,7 +164,17 @@ def compare_with_speaker(row: Figures, shot: Shot, speaker: Actor) -> Figures:
         jaw=correlation(shot.published[:, JAW], real[:, JAW]),
         closures=share_closed(published, closed_threshold(published), closed),
         closures_count=int(closed.sum()),
+        mute=share_closed(published, closed_threshold(published), wide),
+        mute_count=int(wide.sum()),
+        heard=correlation(shot.heard[:, APERTURE], real[:, APERTURE]),
+        wanted=correlation(shot.targets[:, APERTURE], real[:, APERTURE]),
     )
+
+
+def wide_threshold(apertures: Floats) -> float:
+    """Return the aperture (IOD) from which on a mouth with ``apertures`` (T,) is wide open."""
+    low, high = np.nanquantile(apertures, [0.05, 0.95]).tolist()
+    return float(low + WIDE_SHARE * (high - low))
 
 
 def at_times(actor: Actor, times: NDArray[np.float64]) -> Floats:

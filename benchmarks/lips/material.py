@@ -26,6 +26,8 @@ SILENT_FACES = ("drawn_704x1216", "still_smile_576x768")
 WORDLESS_FACES = ("dark_720p", "phone_720x1280_no_audio", "whole_body_720x1080")
 """Clips whose mouths move, but without audio, or with silence or audio that does not fit, and which
 their index does not list as talking: their range is not that of speech."""
+FURTHER_STEP = 14
+"""One of this many clips of GRID's speaker 4 is taken."""
 QUICK_FACES = ("address_512", "grid_lwbsza", "portrait_1080x1920_hevc", "speech_844")
 QUICK_SOUNDS = ("english_8s", "flite_slt", "grid_pwij3p", "speech_844")
 
@@ -91,7 +93,19 @@ def sounds(media: Path | None, folder: Path) -> list[Sound]:
         files = sorted((media / "speech").glob("*.wav"))
         recorded = [Sound(path.stem, path) for path in files]
     spoken_clips = [Sound(face.name, face.video, speaker=face.video) for face in speakers(media)]
-    return [*recorded, *synthesized(folder), *spoken_clips]
+    return [*recorded, *synthesized(folder), *spoken_clips, *further_speakers(media)]
+
+
+def further_speakers(media: Path | None) -> list[Sound]:
+    """Return the words of more GRID speakers, whose faces are not drawn."""
+    if media is None:
+        return []
+    strangers = sorted((media / "grid_more").glob("*.mpg"))
+    several = sorted((media / "grid_s4").glob("*.mkv"))[::FURTHER_STEP]
+    return [
+        Sound(f"{path.parent.name}_{path.stem}", path, speaker=path)
+        for path in (*strangers, *several)
+    ]
 
 
 def synthesized(folder: Path) -> Iterator[Sound]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.lips.alike import Edges
 from benchmarks.lips.material import ROOT, Face, Sound
 from heygem_daemon.engines.base import Box, Device, Performance, Template
-from heygem_daemon.engines.builtin.audio.listening import Speech
+from heygem_daemon.engines.builtin.audio.listening import Speech, resample_to_frames
 from heygem_daemon.engines.builtin.engine import BuiltinEngine
 from heygem_daemon.face.tracking.mouth import APERTURE, measure_mouth_track
 from heygem_daemon.media.picture import Picture
@@ -44,9 +44,10 @@ class RecordingEngine(BuiltinEngine):
     template: Template
     performance: Performance
     timeline: Timeline
+    speech: Speech
 
     def plan_performance(self, template: Template, speech: Speech, timeline: Timeline) -> Any:
-        self.template, self.timeline = template, timeline
+        self.template, self.timeline, self.speech = template, timeline, speech
         self.performance = super().plan_performance(template, speech, timeline)
         return self.performance
 
@@ -56,6 +57,8 @@ class Shot:
     """A rendered pair of N output frames."""
 
     fps: float
+    heard: Floats
+    """(N, 4), what the audio model predicts, z-scores."""
     targets: Floats
     """(N, 4), mouth parameters that the engine planned."""
     published: Floats
@@ -150,8 +153,10 @@ class Studio:
         assert performance.target_parameters is not None, (
             "the built-in engine has target parameters"
         )
+        timeline = self.engine.timeline
         return Shot(
-            fps=float(self.engine.timeline.fps),
+            fps=float(timeline.fps),
+            heard=resample_to_frames(self.engine.speech, len(timeline), timeline.fps).scores,
             targets=performance.target_parameters,
             published=published,
             level=level_of(read_waveform(sound.audio)),

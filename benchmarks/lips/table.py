@@ -167,8 +167,37 @@ def _lines_of_speakers(rows: Sequence[Figures]) -> list[Line]:
         )
         for name, bar in least.items()
     ]
-    closed = "closed where the real speaker is closed"
-    return [*correlations, line(closed, "≥ 85 %", Bar(85), pooled(rows, "closures"), " %", 1)]
+    closed, wide = "closed where the real speaker is closed", "closed where he is wide open"
+    return [
+        *correlations,
+        *_lines_of_losses(rows),
+        line(closed, "≥ 92 %", Bar(92), pooled(rows, "closures"), " %", 1),
+        line(wide, "≤ 8 %", Bar(maximum=8), pooled(rows, "mute"), " %", 1),
+    ]
+
+
+def _lines_of_losses(rows: Sequence[Figures]) -> list[Line]:
+    """Return how much of the heard aperture is in the result."""
+    stages = [
+        line(f"aperture against the real speaker's: {name}", "", Bar(), summary(rows, name))
+        for name in ("heard", "wanted")
+    ]
+    kept = "aperture as shown over as heard"
+    faces = dict.fromkeys(row.face for row in rows)
+    each = [share_kept([row for row in rows if row.face == face]) for face in faces]
+    worst = min((share for share in each if share is not None), default=None)
+    return [
+        *stages,
+        line(f"{kept}: mean", "≥ 0.97", Bar(0.97), share_kept(rows)),
+        line(f"{kept}: worst face", "≥ 0.90", Bar(0.90), worst),
+    ]
+
+
+def share_kept(rows: Sequence[Figures]) -> float | None:
+    """Return the mean correlation with the real speaker's aperture as shown, over that as heard."""
+    known = [row for row in rows if row.heard is not None]
+    heard, shown = summary(known, "heard"), summary(known, "aperture")
+    return shown / heard if heard and shown is not None else None
 
 
 def lines_of_repeats(again: Sequence[Repeated]) -> list[Line]:

@@ -28,7 +28,7 @@ def shot(published: np.ndarray) -> Shot:
     level = np.full(200, -20, np.float32)
     level[100:150] = -80
     report = {"coverage": 1.0, "quality": {"sharpness": 0.9}}
-    return Shot(FPS, mouth(), published, level, 0, report)
+    return Shot(FPS, mouth(), mouth(), published, level, 0, report)
 
 
 def actor() -> Actor:
@@ -46,7 +46,8 @@ def test_a_mouth_that_does_what_it_should_has_full_marks() -> None:
     assert row.late == pytest.approx(0, abs=1e-3)
     assert row.range == pytest.approx(1, abs=0.05)
     assert [row.aperture, row.width, row.jaw] == pytest.approx([1, 1, 1])
-    assert row.closures == 1.0
+    assert (row.closures, row.mute) == (1.0, 0.0)
+    assert [row.heard, row.wanted] == pytest.approx([1, 1])
     assert (row.sharpness, row.outside, row.coverage) == (0.9, 0, 1.0)
 
 
@@ -67,6 +68,20 @@ def test_a_mouth_that_moves_in_silence_is_detected() -> None:
 def test_frames_that_are_late_are_counted_in_frames() -> None:
     row = figures(mouth(late=2))
     assert row.late == pytest.approx(2, abs=0.1)
+
+
+def test_a_mouth_that_is_shut_where_the_speaker_shouts_is_detected() -> None:
+    row = figures(mouth(late=5))
+    assert row.mute is not None
+    assert row.mute > 0.5
+
+
+def test_what_is_lost_between_ear_and_lips_is_judged_by_the_worst_face() -> None:
+    pairs = [("one", 0.9, 0.9), ("one", 0.7, 0.7), ("other", 0.8, 0.6)]
+    rows = [Figures(face, "words", 9, 1.0, heard=ear, aperture=lips) for face, ear, lips in pairs]
+    text = bars_table(lines_of_pairs(rows))
+    assert "as heard: mean | ≥ 0.97 | 0.92 | **falls short** |" in text
+    assert "as heard: worst face | ≥ 0.90 | 0.75 | **falls short** |" in text
 
 
 def test_samples_outside_the_region_are_counted_in_all_planes() -> None:

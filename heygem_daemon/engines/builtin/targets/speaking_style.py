@@ -50,8 +50,8 @@ LEAST_SECONDS = 5.0
 class SpeakingStyle:
     """How a person's mouth moves in speech."""
 
-    quantiles: Floats
-    """(Q,), the aperture at equally spaced ranks, IOD."""
+    aperture_range: tuple[float, float]
+    """5th and 95th percentile of the aperture in speech, IOD."""
     closed_aperture: float
     """The aperture with closed lips, IOD."""
     deviations: Floats
@@ -75,10 +75,13 @@ def measure_speaking_style(
     low, high = _aperture_range(parameters)
     closed = min(float(np.quantile(apertures, 0.02)), CLOSED_APERTURE)
     average = average_deviations(shape)
+    average_range = np.quantile(shape.quantiles, [0.05, 0.95])
     size = float(np.clip(np.median(parameters[:, WIDTH]) / AVERAGE_WIDTH, *SIZE_BOUNDS))
     if not has_speech_motion(parameters):
-        quantiles = closed + size * SPEECH_TOP * shape.quantiles
-        return SpeakingStyle(quantiles, closed, size * average, np.array(REST_SCORES, np.float32))
+        aperture_range = _above(closed, size * SPEECH_TOP * average_range)
+        return SpeakingStyle(
+            aperture_range, closed, size * average, np.array(REST_SCORES, np.float32)
+        )
     top = float(
         np.clip(
             high - closed,
@@ -87,17 +90,15 @@ def measure_speaking_style(
         )
     )
     floor = min(low, 3 * CLOSED_APERTURE)
-    own_quantiles = np.quantile(apertures, np.linspace(0, 1, len(shape.quantiles)))
-    shares = (own_quantiles - floor).clip(0) / (high - floor)
+    own_range = np.array([(low - floor) / (high - floor), 1.0])
     trust = 1.0 if speaks else 0.5
-    quantiles = closed + top * (trust * shares + (1 - trust) * shape.quantiles)
     deviations_in_speech = (parameters - low_pass(parameters, EXPRESSION_SECONDS * fps)).std(axis=0)
     bounded = np.clip(
         deviations_in_speech, DEVIATION_BOUNDS[0] * average, DEVIATION_BOUNDS[1] * average
     )
     deviations = trust * bounded + (1 - trust) * average
     return SpeakingStyle(
-        quantiles.astype(np.float32),
+        _above(closed, top * (trust * own_range + (1 - trust) * average_range)),
         closed,
         deviations.astype(np.float32),
         np.zeros(len(REST_SCORES), np.float32),
@@ -130,6 +131,12 @@ def measure_speaking_styles(
             if len(own_parameters) >= LEAST_SECONDS * fps:
                 styles[number] = measure_speaking_style(own_parameters, fps, shape, speaks_here)
     return styles
+
+
+def _above(closed: float, opened: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the apertures of two openings (2,) above closed lips, IOD."""
+    least, most = (closed + opened).tolist()
+    return least, most
 
 
 def has_speech_motion(parameters: Floats) -> bool:
