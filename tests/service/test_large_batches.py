@@ -94,6 +94,10 @@ def inbox(harness: ServiceHarness) -> list[str]:
     return sorted(path.name for path in harness.spool.inbox.iterdir())
 
 
+def members(harness: ServiceHarness) -> list[Path]:
+    return list((harness.spool.failed / "crowd").iterdir())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stem", ["bad", "good"])
 def test_a_retry_of_many_members_takes_many_rounds_and_others_are_served_meanwhile(
@@ -154,6 +158,21 @@ def test_a_removal_of_many_members_takes_many_rounds(
         rounds += 1
     assert rounds < 60
     assert harness.outbox() == harness.failed() == []
+    assert list(harness.spool.done.iterdir()) == []
+
+
+def test_a_removal_goes_on_after_the_daemon_was_killed(
+    harness: ServiceHarness, service: Service
+) -> None:
+    render_batch(harness, service, "crowd", "bad", 2 * MAX_STEPS)
+    (harness.spool.inbox / "crowd.remove").touch()
+    while len(members(harness)) == 2 * MAX_STEPS:
+        harness.run_rounds(service, 0.25)
+    harness.kill(service)
+    assert members(harness)
+    assert inbox(harness) == ["crowd.remove"]
+    harness.run_rounds(harness.service(), 10.0)
+    assert inbox(harness) == harness.failed() == harness.outbox() == []
     assert list(harness.spool.done.iterdir()) == []
 
 
