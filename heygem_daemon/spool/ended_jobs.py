@@ -1,10 +1,10 @@
 """The jobs and batches of a spool that have ended: renders them again, or deletes them."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.spool.access import SpoolAccess
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.last_made import find_last_made
@@ -16,34 +16,20 @@ from heygem_daemon.spool.ended import (
     find_to_retry,
     removing,
 )
-from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.finished import has_media
-from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import load_record, record_path
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
-from heygem_daemon.spool.recovery import Place
 from heygem_daemon.spool.steps import Steps, finish, guarded
 
 
 class EndedJobs:
     """Like the methods of the spool, every method raises SpoolUnavailable, and can be repeated."""
 
-    def __init__(
-        self,
-        layout: SpoolLayout,
-        files: FileOperations,
-        batches: Batches,
-        guard: Callable[[], AbstractContextManager[None]],
-        place: Place,
-    ) -> None:
-        """``guard`` is entered around each access to the spool, and translates its errors.
-        ``place`` returns the layout with the folders of a hot folder."""
-        self._layout = layout
-        self._files = files
+    def __init__(self, access: SpoolAccess, batches: Batches) -> None:
+        self._guard, self._place = access.guard, access.place
+        self._layout, self._files = access.layout, access.files
         self._batches = batches
-        self._guard = guard
-        self._place = place
 
     def retry(self, name: str, options: NewOptions | None = None) -> str:
         """Move the inputs of what ended last under ``name`` back to their inbox, from failed/ or

@@ -13,19 +13,14 @@ from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.spool import claim, lock, publish, record_store, recovery
+from heygem_daemon.spool.access import SpoolAccess
 from heygem_daemon.spool.attempt_count import count_start
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.ended_jobs import EndedJobs
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
 from heygem_daemon.spool.folder_pages import FolderPages
 from heygem_daemon.spool.hot_folders import HotFolders
-from heygem_daemon.spool.job import (
-    STAGE_FOLDER,
-    Job,
-    Journal,
-    Pair,
-    PublishedPaths,
-)
+from heygem_daemon.spool.job import STAGE_FOLDER, Job, Journal, Pair, PublishedPaths
 from heygem_daemon.spool.kept_chunks import count_chunks, keep_chunks, take_kept_chunks
 from heygem_daemon.spool.layout import SpoolLayout, save_journal
 from heygem_daemon.spool.lease import lease_anew
@@ -77,11 +72,12 @@ class Spool(SpoolLayout):
         self.hot_folders = HotFolders(plain, self.files)
         self._place = self.hot_folders.open
         self.folder_pages = FolderPages(plain, self.hot_folders.outboxes)
-        self.batches = Batches(plain, self.files, clock, self._guard, self._place)
+        access = SpoolAccess(plain, self.files, clock, self._guard, self._place)
+        self.batches = Batches(access)
         self.progress = ProgressFiles(
             plain, self.files, self._guard, self.batches.make_result_layout
         )
-        self.ended = EndedJobs(plain, self.files, self.batches, self._guard, self._place)
+        self.ended = EndedJobs(access, self.batches)
 
     def prepare(self) -> None:
         """Make missing folders and the sentinel; check that all lie on one file system.

@@ -1,11 +1,11 @@
 """The batches of a spool. A batch is claimed and closed as a whole; each member is a job."""
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.spool import publish
+from heygem_daemon.spool.access import SpoolAccess
 from heygem_daemon.spool.batch import claim, close, members
 from heygem_daemon.spool.batch.close import PackedFile
 from heygem_daemon.spool.batch.journal import (
@@ -18,7 +18,7 @@ from heygem_daemon.spool.batch.journal import (
 from heygem_daemon.spool.batch.public_folders import ensure_failed_folder, ensure_outbox_folder
 from heygem_daemon.spool.batch.retries import BatchRetries
 from heygem_daemon.spool.batch.returning import return_batch
-from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.files import is_folder
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.layout import SpoolLayout, load_journal
@@ -34,22 +34,10 @@ class Batches:
     Like the methods of the spool, every method raises SpoolUnavailable, and can be repeated.
     """
 
-    def __init__(
-        self,
-        layout: SpoolLayout,
-        files: FileOperations,
-        clock: Callable[[], float],
-        guard: Callable[[], AbstractContextManager[None]],
-        place: Callable[[str], SpoolLayout],
-    ) -> None:
-        """``guard`` is entered around each access to the spool, and translates its errors.
-        ``place`` returns the layout with the folders of a hot folder."""
-        self._guard = guard
-        self._place = place
-        self._layout = layout
-        self._files = files
-        self._clock = clock
-        self.retries = BatchRetries(layout, files, clock, guard, place)
+    def __init__(self, access: SpoolAccess) -> None:
+        self._guard, self._place, self._clock = access.guard, access.place, access.clock
+        self._layout, self._files = access.layout, access.files
+        self.retries = BatchRetries(access)
 
     def claim(
         self,

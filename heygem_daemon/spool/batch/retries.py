@@ -5,10 +5,10 @@ return can be continued at any time, by the loop of the service or after a crash
 """
 
 from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.spool.access import SpoolAccess
 from heygem_daemon.spool.batch.journal import (
     COMMON_SIDECAR,
     Batch,
@@ -23,9 +23,9 @@ from heygem_daemon.spool.batch.made_again import (
     withheld_inputs,
 )
 from heygem_daemon.spool.batch.returning import return_batch, returning, without_members
-from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.files import is_folder
 from heygem_daemon.spool.job import new_id
-from heygem_daemon.spool.layout import SpoolLayout, folders_in, load_journal, names_in
+from heygem_daemon.spool.layout import folders_in, load_journal, names_in
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import record_path
@@ -37,21 +37,9 @@ from heygem_daemon.system.folder_rights import CLOSED_MODE
 class BatchRetries:
     """Begins and continues the returns of ended batches. Every method raises SpoolUnavailable."""
 
-    def __init__(
-        self,
-        layout: SpoolLayout,
-        files: FileOperations,
-        clock: Callable[[], float],
-        guard: Callable[[], AbstractContextManager[None]],
-        place: Callable[[str], SpoolLayout],
-    ) -> None:
-        """``guard`` is entered around each access to the spool, and translates its errors.
-        ``place`` returns the layout with the folders of a hot folder."""
-        self._layout = layout
-        self._files = files
-        self._clock = clock
-        self._guard = guard
-        self._place = place
+    def __init__(self, access: SpoolAccess) -> None:
+        self._guard, self._place, self._clock = access.guard, access.place, access.clock
+        self._layout, self._files = access.layout, access.files
 
     def begin_failed(
         self,
