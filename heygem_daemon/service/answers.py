@@ -74,10 +74,12 @@ class Answers:
 
     def shown(self, waiting: Iterable[tuple[Hashable, RequestStatus]]) -> tuple[RequestStatus, ...]:
         """Return what the status lists, of each line in turn the newest: what waits, and then the
-        answers. ``waiting``: the requests that wait, each with its line."""
+        answers that say more. ``waiting``: the requests that wait, each with its line."""
         entries = [_Entry(line, status, is_open=True) for line, status in waiting]
+        said = {(each.line, each.status.name, each.status.text) for each in entries}
         for line, given in self._given.items():
-            entries += [_Entry(line, each.status) for each in given]
+            new = (e.status for e in given if (line, e.status.name, e.status.text) not in said)
+            entries += [_Entry(line, status) for status in new]
         entries.sort(key=lambda each: -each.status.at)
         chosen = in_turns(entries, lambda each: each.line, MAX_SHOWN)
         chosen.sort(key=lambda each: (not each.is_open, -each.status.at))

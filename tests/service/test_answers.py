@@ -48,6 +48,16 @@ def test_requests_that_wait_push_out_nobodys_answer() -> None:
     assert (len(listed), listed[-1]) == (MAX_SHOWN, "mine.cancel")
 
 
+def test_what_a_request_waits_for_is_listed_once() -> None:
+    """A batch on its way back to the inbox is listed as such, and that was the answer, too."""
+    answers = Answers()
+    answers.give(asked := request("show", ANNA), Answer("goes back"), 0.0, 0.0)
+    under_way = RequestStatus(name=asked.shown, text="goes back", at=0.0)
+    assert names(answers, (ANNA, under_way)) == ["show.cancel"]
+    answers.give(asked, Answer("is back"), 1.0, 1.0)
+    assert [each.text for each in answers.shown([])] == ["is back"]
+
+
 def test_a_person_sees_the_last_fifty_answers_the_newest_first() -> None:
     answers = Answers()
     for number in range(60):
