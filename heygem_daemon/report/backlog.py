@@ -29,7 +29,7 @@ room; pause: for its next try after a fault; publication: for its signature, or 
 take its result; upload: until it is complete; partner: for the other file of its pair; attention:
 for a person."""
 
-JobState = Literal["running", "queued", "deferred", "publishing"]
+JobState = Literal["running", "queued", "paused", "deferred", "publishing"]
 
 CLAIMABLE: tuple[WaitFor, ...] = (
     "turn",

@@ -52,7 +52,8 @@ class JobStatus(StatusModel):
     total_frames: int = 0
 
     percent: int | None = None
-    """Share of the job that is done; None: nothing yet, or not known."""
+    """Share of the job that is done, and kept if it does not run; None: nothing yet, or not
+    known."""
 
     left_seconds: float | None = None
     """How long the rest of the job takes; None: not known."""
@@ -68,6 +69,9 @@ class JobStatus(StatusModel):
 
     retry_at: float | None = None
     """When its pause ends (UNIX time)."""
+
+    first: str = ""
+    """The job that goes first, if it pauses for one that has not ended; empty: others do."""
 
     priority: int = 0
     """Higher goes first."""

@@ -13,6 +13,8 @@ ORDER_NOTE = "What waits is listed in the last known order; the next daemon may 
 TURN = "waits for its turn"
 """Said of what waits for nothing but others that go first: its place says how many."""
 
+OTHERS_FIRST = "pauses, so that others have their turn"
+
 PUBLISHING = "its result is being published"
 
 WaitingEntry = JobStatus | BatchStatus | InboxStatus
@@ -61,7 +63,22 @@ def _reason(entry: WaitingEntry) -> str:
     if entry.reason and entry.retry_at is not None:
         return f"waits until {time_of_day(entry.retry_at)} because {_clause(entry.reason)}"
     own = PUBLISHING if entry.state == "publishing" else TURN
-    return _with_priority(entry.reason or own, entry.priority)
+    reason = _with_priority(entry.reason or own, entry.priority)
+    if entry.state == "paused":
+        # That others go first says why it waits for its turn.
+        more = [] if entry.reason in (None, TURN) else [reason]
+        return "; ".join([pause_reason(entry.percent, entry.first), *more])
+    return "; ".join([reason, f"done so far: {entry.percent} %"]) if entry.percent else reason
+
+
+def pause_reason(percent: int | None, first: str) -> str:
+    """Return why a job waits that made room for another one, and how far it came. ``first``: the
+    name of that one; empty: it is not known, or nobody's business."""
+    if percent and first:
+        return f"pauses at {percent} %, so that {first} goes first"
+    if percent:
+        return f"pauses at {percent} %, so that others have their turn"
+    return f"pauses, so that {first} goes first" if first else OTHERS_FIRST
 
 
 def _with_priority(reason: str, priority: int) -> str:
@@ -116,6 +133,6 @@ def _kind(entry: WaitingEntry) -> int:
     if isinstance(entry, BatchStatus):
         is_under_way = entry.packing or (bool(entry.now) and entry.turn is None)
         return _UNDER_WAY if is_under_way else _IN_TURN
-    if isinstance(entry, JobStatus) and entry.state != "queued":
+    if isinstance(entry, JobStatus) and entry.state not in ("queued", "paused"):
         return _PAUSED if entry.state == "deferred" else _UNDER_WAY
     return _IN_TURN

@@ -66,7 +66,7 @@ def folder_statuses(everything: Everything, folders: Iterable[str]) -> Iterator[
         view = everything.inbox.of_folders.get(name, InboxView())
         inbox, _ = shorten(tuple(_inbox(name, view, others.get(name, ()), everything)))
         found = jobs.get(name, [])
-        own, _ = shorten([_named(each, name) for each in found[:MAX_ENTRIES]])
+        own, _ = shorten([_own_job(each, name) for each in found[:MAX_ENTRIES]])
         batches = (each for each in everything.status.batches if each.folder == name)
         update = {
             **shared,
@@ -128,6 +128,13 @@ def _backlog(jobs: Sequence[JobStatus], view: InboxView) -> Backlog:
     notices = (*view.waiting, *view.mistakes)
     files = Counter(each.awaited for each in notices if each.awaited is not None)
     return Backlog(pairs={"turn": waiting} if waiting else {}, files=dict(sorted(files.items())))
+
+
+def _own_job(job: JobStatus, folder: str) -> JobStatus:
+    """Return a job as ``_named`` does, which names nobody else's."""
+    prefix = f"{folder}/"
+    first = job.first.removeprefix(prefix) if job.first.startswith(prefix) else ""
+    return _named(job, folder).model_copy(update={"first": first})
 
 
 def _named(entry: T, folder: str) -> T:

@@ -41,6 +41,8 @@ def _job_entries(
         retry = _retry_fields(ended.retry_at if ended.faults else None, clock)
         update = {"state": "publishing", "reason": ended.reason or PUBLISHING, **retry}
         yield ended.running.job, partial(_queued_status, ended.running.job, update)
+    jobs = [*snapshot.running_jobs, *(each.job for each in snapshot.queued)]
+    active = {printable(each.title) for each in jobs}
     explained_engines: set[str | None] = set()
     own_before: Counter[str] = Counter()
     for jobs_before, queued in enumerate(snapshot.queued):
@@ -48,7 +50,7 @@ def _job_entries(
         retry = {} if rest else _retry_fields(queued.ready_at, clock)
         others = jobs_before - own_before[queued.job.journal.folder]
         own_before[queued.job.journal.folder] += 1
-        if queued.job.journal.member is not None and queued.reason is None:
+        if queued.job.journal.member is not None and not (queued.reason or queued.first):
             continue
         engine = queued.job.journal.options.engine
         # The first job of an engine says what all of them wait for, the others for their turn.
@@ -57,8 +59,10 @@ def _job_entries(
         # Before its hours a job is not tried: what it lacked last may be there when they begin.
         own_reason = queued_mistake(queued.job.journal) or rest or queued.reason
         update = {
-            "state": "deferred" if retry else "queued",
-            "reason": own_reason or shared or TURN,
+            "state": "deferred" if retry else "paused" if queued.first else "queued",
+            "percent": queued.job.journal.percent or None,
+            "first": queued.first if queued.first in active else "",
+            "reason": own_reason or (None if queued.first else shared) or TURN,
             "others": 0 if rest else others,
             "rests": rest is not None,
             **retry,

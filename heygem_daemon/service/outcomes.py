@@ -192,11 +192,12 @@ class JobOutcomes:
         elif error is not None:
             self._retry_or_fail(ended, error, now)
         elif ended.running.is_pausing:
-            job = self._spool.defer(job, PAUSED)
+            job = self._spool.defer(ended.running.with_percent(job), PAUSED)
+            queued, first = ended.running.queued, ended.running.first
             gained = self._spool.has_progressed(job)
-            self._queue.put_back_paused(ended.running.queued, job, PAUSED, gained=gained)
+            self._queue.put_back_paused(queued, job, None, gained=gained, first=first)
         else:
-            job = self._spool.defer(job, "the daemon was stopped")
+            job = self._spool.defer(ended.running.with_percent(job), "the daemon was stopped")
             interruption = "interrupted; it is resumed at its last finished chunk"
             self._queue.put_back_paused(ended.running.queued, job, interruption, gained=True)
             JobInterrupted().log(job_logger(job))

@@ -3,6 +3,7 @@
 from heygem_daemon.events.jobs import ChunkDone, ChunkTakenOver, JobGoesOn, StageBegan
 from heygem_daemon.protocol import Progress
 from heygem_daemon.service.drawn import percent_drawn, seconds_to_draw
+from heygem_daemon.service.pace import DRAWING
 from heygem_daemon.service.running_jobs import RunningJob, job_logger
 from heygem_daemon.service.whole_job import percent_of
 
@@ -17,7 +18,7 @@ def record_progress(running: RunningJob, progress: Progress, now: float) -> None
     if done is not None:
         _log_chunk(running, done, now)
         if done.fps:
-            running.saved_at = now
+            running.saved_at, running.kept_percent = now, running.percent
     if running.first_progress_at is None:
         running.first_progress_at = now
     stage_before = running.progress.stage if running.progress else "load"
@@ -32,6 +33,8 @@ def record_progress(running: RunningJob, progress: Progress, now: float) -> None
     running.progress_at = now
     # A video that is turned is searched anew, and a stage may have another share than it had.
     running.percent = max(running.percent, percent_of(progress, running.pace))
+    if stage_before != progress.stage == DRAWING:  # the face that was found is kept
+        running.kept_percent = running.percent
 
 
 def finished_chunk(before: Progress | None, after: Progress) -> Progress | None:

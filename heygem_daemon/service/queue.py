@@ -69,6 +69,9 @@ class QueuedJob:
     lacks_weights: bool = False
     """Whether the last fault was that the weights of its engine cannot be used."""
 
+    first: str = ""
+    """The name of the job for which it pauses; empty: it pauses for none."""
+
     fruitless_pauses: int = 0
     """How often it paused without another finished chunk."""
 
@@ -211,14 +214,18 @@ class Queue:
             reason=reason,
             waits_for=None,
             lacks_weights=lacks_weights,
+            first="",
         )
         self._history.record_arrival(back.key)
         self._waiting[job.id] = back
         return back
 
-    def put_back_paused(self, queued: QueuedJob, job: Job, reason: str, *, gained: bool) -> None:
-        """Put a job back that made room for another one. ``gained``: whether it has finished
-        another chunk. Then it gets its old place, otherwise one behind the others of its line."""
+    def put_back_paused(
+        self, queued: QueuedJob, job: Job, reason: str | None, *, gained: bool, first: str = ""
+    ) -> None:
+        """Put a job back that made room for another one, of the name ``first``; empty: for the
+        daemon's stop. ``gained``: whether it has finished another chunk. Then it gets its old
+        place, otherwise one behind the others of its line."""
         self._count += 1
         back = replace(
             queued,
@@ -226,6 +233,7 @@ class Queue:
             number=queued.number if gained else self._count,
             reason=reason,
             waits_for=None,
+            first=first,
             fruitless_pauses=queued.fruitless_pauses + (not gained),
         )
         self._history.record_arrival(back.key)

@@ -97,9 +97,9 @@ class RoomForOthers:
             if chosen is None:
                 continue
             if may_interrupt(queued, running):
-                chosen.is_pausing = True
+                chosen.is_pausing, chosen.first = True, printable(queued.job.title)
                 self.executor.pause(chosen.job.id)
-                JobPauses(printable(queued.job.title)).log(job_logger(chosen.job))
+                JobPauses(chosen.first).log(job_logger(chosen.job))
             return
 
     def _find_job_to_replace(

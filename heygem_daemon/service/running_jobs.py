@@ -1,7 +1,7 @@
 """Running jobs: the order to a worker, what its messages mean, and the log of its progress."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from loguru import logger
@@ -77,6 +77,9 @@ class RunningJob:
     is_pausing: bool = False
     """Whether its worker was asked to stop, so that another job has its turn."""
 
+    first: str = ""
+    """The name of that job."""
+
     cancelled_by: Canceller | None = None
     """Who has cancelled it; its worker was asked to stop. None: nobody did."""
 
@@ -94,6 +97,9 @@ class RunningJob:
 
     percent: int = 0
     """How many per cent of it are done. It never becomes less."""
+
+    kept_percent: int = 0
+    """How many of them the next attempt finds done, if this one ends now."""
 
     progress_at: float = field(init=False)
     """Monotonic time of its last progress, or of its start."""
@@ -115,6 +121,12 @@ class RunningJob:
 
     def __post_init__(self) -> None:
         self.progress_at = self.stage_began_at = self.logged_at = self.began_at
+        self.percent = self.kept_percent = self.job.journal.percent
+
+    def with_percent(self, job: Job) -> Job:
+        """Return its job, changed since, with how far it came."""
+        changes = {"percent": self.kept_percent}
+        return replace(job, journal=job.journal.model_copy(update=changes))
 
     def timing(self, now: float) -> tuple[Progress | None, float, float, float]:
         """Return its progress, the length of its result, and for how many seconds it has been at
@@ -123,7 +135,10 @@ class RunningJob:
         return self.progress, length, now - self.began_at, now - self.stage_began_at
 
     def seconds_left(self, now: float) -> float | None:
-        """Return how long it still takes at monotonic time ``now``; None: not known."""
+        """Return how long it still takes at monotonic time ``now``; None: not known. What an
+        earlier attempt has done shows when the drawing begins."""
+        if self.job.journal.percent and (self.progress is None or not self.progress.chunks):
+            return None
         return seconds_left(self.pace, *self.timing(now))
 
 

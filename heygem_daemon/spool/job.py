@@ -149,6 +149,8 @@ class Journal(FrozenModel):
     """Whether the last attempt got beyond reading the files, and nothing has ended it yet."""
     chunks: int = 0
     """Finished chunks at the start of the last attempt."""
+    percent: int = Field(default=0, ge=0, le=100)
+    """How many per cent were done, and are kept, when it last stopped before its end."""
     node: FileName | Literal[""] = ""
     """The node of the cluster on which the last attempt ran; '': the daemon's own machine."""
     lease: int = Field(default=0, ge=0)

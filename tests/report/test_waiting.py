@@ -64,6 +64,45 @@ def test_what_others_pass_has_no_place() -> None:
     ]  # fmt: skip
 
 
+PAUSES = "pauses at 42 %, so that talk goes first"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "chinese"),
+    [
+        ({"state": "paused", "percent": 42, "first": "talk"}, PAUSES, "已暂停在 42%，先处理 talk"),
+        (
+            {"state": "paused", "percent": 42, "reason": TURN},
+            "pauses at 42 %, so that others have their turn",
+            "已暂停在 42%，让其他任务先处理",
+        ),
+        (
+            {"state": "paused", "first": "talk"},
+            "pauses, so that talk goes first",
+            "已暂停，先处理 talk",
+        ),
+        ({"state": "paused"}, "pauses, so that others have their turn", "已暂停，让其他任务先处理"),
+        (
+            {"state": "paused", "percent": 42, "first": "talk", "reason": "the disk is full"},
+            f"{PAUSES}; the disk is full",
+            "已暂停在 42%，先处理 talk；磁盘已满",
+        ),
+        ({"percent": 42}, f"{TURN}; done so far: 42 %", "等待处理；已完成 42%"),
+        ({}, TURN, "等待处理"),
+    ],
+)
+def test_what_has_begun_says_how_far_it_is(
+    fields: dict[str, object], reason: str, chinese: str
+) -> None:
+    assert wait_reason(job("a", **fields)) == reason
+    assert translator("zh")(reason) == chinese
+
+
+def test_a_paused_job_has_its_place() -> None:
+    found = order(jobs=(job("a", state="paused", turn=1), job("b", turn=0)))
+    assert found == [("b", 1), ("a", 2)]
+
+
 def test_where_all_rest_they_have_places() -> None:
     found = order(jobs=(job("a", rests=True),), inbox=(ready("b", waits_for="hours"),))
     assert found == [("a", 1), ("b", 2)]

@@ -161,5 +161,9 @@ def test_what_may_name_others_is_left_out(tmp_path: Path) -> None:
     assert [each.name for each in status.jobs] == ["talk"]
     assert [each.name for each in status.requests] == ["lost.cancel"]
     assert (status.hold, status.settings_note, status.warnings) == (COMMON_HOLD, None, ())
+    for first, shown in (("ben/x", ""), ("x", ""), ("anna/b", "b")):
+        paused = own.model_copy(update={"state": "paused", "first": first})
+        ((_, status),) = folder_statuses(everything(tmp_path, (paused,), None), ["anna"])
+        assert status.jobs[0].first == shown
     ((_, status),) = folder_statuses(everything(tmp_path, jobs, "GPU 0 is busy"), ["anna"])
     assert status.hold == "GPU 0 is busy"

@@ -263,3 +263,70 @@ def test_each_fruitless_pause_doubles_the_time() -> None:
     for stage in ("probe", "listen"):
         assert slice_seconds(endless, stage=stage) == SLICE_SECONDS * 2**MAX_SHORT_DOUBLINGS
     assert slice_seconds(endless, stage="track") == SLICE_SECONDS * 2**MAX_DOUBLINGS
+
+
+def test_a_paused_job_shows_how_far_it_came_and_who_goes_first(
+    harness: ServiceHarness, owners: None
+) -> None:
+    """It waited as if it had never begun."""
+    service, long = start_a_long_job(harness)
+    harness.configure(language="en")
+    report(harness, long, chunk=1, frames=10)
+    drop_pairs(harness, "b-short", "b-second")
+    harness.run_rounds(service, 30)
+    report(harness, long, chunk=1, frames=990)
+    report(harness, long, chunk=2, frames=1001)
+    harness.run_rounds(service, 5)
+    assert harness.executor.paused == [long]
+    (paused,) = [each for each in harness.status().jobs if each.id == long]
+    assert (paused.state, paused.first) == ("paused", "b-short")
+    (b_short,) = [each for each in harness.status().jobs if each.state == "running"]
+    assert b_short.name == "b-short"
+    assert paused.percent is not None
+    assert 50 < paused.percent < 75, "the first of four chunks is kept"
+    said = f"pauses at {paused.percent} %, so that b-short goes first"
+    root = harness.spool.root
+    assert f"a-long: {said}\n" in (root / "status.txt").read_text()
+    assert said in (root / "status.html").read_text()
+    assert f"已暂停在 {paused.percent}%，先处理 b-short" in (root / "status.html").read_text()
+    short = harness.executor.submitted[1]
+    for message in rendered(short):
+        harness.executor.emit_for_job(short.job_id, message)
+    harness.run_rounds(service, 3)
+    (again,) = [each for each in harness.status().jobs if each.id == long]
+    if again.state == "paused":
+        assert again.first == "", "it has ended"
+        assert f"pauses at {paused.percent} %, so that others have their turn" in (
+            (root / "status.txt").read_text()
+        )
+    while long not in harness.executor.busy.values():
+        for each in list(harness.executor.busy.values()):
+            render = next(r for r in harness.executor.submitted if r.job_id == each)
+            for message in rendered(render):
+                harness.executor.emit_for_job(each, message)
+        harness.run_rounds(service, 3)
+    (again,) = [each for each in harness.status().jobs if each.id == long]
+    assert (again.state, again.percent) == ("running", paused.percent), "it does not begin anew"
+    assert again.left_seconds is None, "what is done already shows when the drawing begins"
+
+
+def test_after_a_restart_a_job_is_as_far_as_it_was(harness: ServiceHarness) -> None:
+    service, long = start_a_long_job(harness)
+    report(harness, long, chunk=1, frames=990)
+    report(harness, long, chunk=2, frames=1001)
+    harness.run_rounds(service, 2)
+    service.request_stop()
+    service._stop()
+    harness.kill(service)
+    again = harness.service()
+    harness.run_rounds(again, 3)
+    (running,) = harness.status().jobs
+    assert running.percent is not None
+    assert 50 < running.percent < 75
+    harness.kill(again)
+    harness.configure(active_hours=["02:00-02:01"], time_zone="UTC", language="en")
+    harness.run_rounds(harness.service(), 3)
+    (waiting,) = harness.status().jobs
+    assert (waiting.state, waiting.percent) == ("queued", running.percent)
+    said = f"done so far: {waiting.percent} %"
+    assert said in (harness.spool.root / "status.txt").read_text()
