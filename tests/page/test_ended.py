@@ -154,8 +154,8 @@ def test_the_text_says_where_each_thing_is_and_when_it_is_deleted(make_status: M
     status = make_status(finished=(published("demo"), failed("bad", "There is no face.")))
     english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
     assert "demo: 2027-01-15" in english
-    assert "; outbox/demo.mp4; deleted on 2027-01-22" in english
-    assert "; failed/bad; deleted on 2027-01-22" in english
+    assert "; outbox/demo.mp4; will be deleted on 2027-01-22" in english
+    assert "; failed/bad; will be deleted on 2027-01-22" in english
     assert "There is no face." in english
     assert chinese.count("将于 2027-01-22") == 2
     assert "deleted on" not in PageRenderer().text(status, FOR_EVER)
