@@ -20,7 +20,7 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.request_names import is_request, request_meant
 
 MAX_NAMED = 50
-"""So many files of each kind are named; of the others it is said how many there are."""
+"""So many files that are no media are named; of the others it is said how many there are."""
 
 BEING_COPIED = "is being copied or downloaded; it counts when it has its final name"
 """What the status says of a file with the name of an unfinished copy."""
@@ -52,7 +52,7 @@ def find_unused(
         elif meant is not None:
             yield InboxNotice(printable(name), no_request_reason(meant), True)
     yield from name_each(unheeded, REQUESTS_OFF)
-    yield from _first_of(unusable, _unusable)
+    yield from map(_unusable, unusable)
     yield from _first_of(others, lambda name: _left_alone(name, name in snapshot.empty_files))
     visible = [name for name in snapshot.unfinished if not name.startswith((".", "~"))]
     yield from _first_of(visible, lambda name: InboxNotice(printable(name), BEING_COPIED))
