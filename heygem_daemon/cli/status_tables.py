@@ -13,6 +13,7 @@ from heygem_daemon.report.waiting import PlacedEntry, waiting_in_order
 JobRow = tuple[object, ...]
 
 NEEDS_PERSON = "Cannot start: somebody has to do something"
+LOOKS = "The daemon has just started, and looks through the inbox"
 ARRIVING = "In the inbox, not complete yet"
 
 
@@ -45,6 +46,7 @@ def _print_sections(status: Status) -> None:
     running = list(running_rows(status))
     print_table("Being made now", ("name", "id", "attempt", "progress"), running, len(running))
     attention = [each for each in status.inbox if each.waits_for == "attention"]
+    looked_at = [each for each in status.inbox if each.waits_for == "look"]
     arriving = [each for each in status.inbox if each.waits_for in ("upload", "partner")]
     count = len(attention) + unlisted.attention
     print_table(NEEDS_PERSON, ("file", "waits"), inbox_rows(attention), count)
@@ -53,6 +55,9 @@ def _print_sections(status: Status) -> None:
     columns = ("", "name", "id", "state", "attempt", "waits")
     print_table("Waiting, in this order", columns, waiting, len(waiting) + more)
     _print_more(more)
+    count = len(looked_at) + unlisted.looked_at
+    print_table(LOOKS, ("file", "waits"), inbox_rows(looked_at), count)
+    _print_more(unlisted.looked_at)
     count = len(arriving) + unlisted.arriving
     print_table(ARRIVING, ("file", "waits"), inbox_rows(arriving), count)
     _print_more(unlisted.arriving)

@@ -28,7 +28,7 @@ def inbox_lines(entries: Iterable[InboxStatus]) -> tuple[InboxLine, ...]:
     groups: dict[object, list[InboxStatus]] = {}
     for number, each in enumerate(entries):
         key: object = number
-        if each.waits_for == "upload":
+        if each.waits_for in ("look", "upload"):
             key = pair_key(each.name)
         elif each.waits_for in ("partner", "attention"):
             key = pair_key(each.name), each.reason, each.remedy

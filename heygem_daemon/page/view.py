@@ -45,6 +45,15 @@ class PageView:
     queue_more: int
     """How many more there are."""
 
+    looked_at: tuple[InboxLine, ...]
+    """What lay in the inbox when the daemon started, as long as it looks whether that is complete,
+    in the order in which it came."""
+
+    looked_at_count: int
+    """How many entries that are, and how many of them are not listed: each of these is a file."""
+
+    looked_at_more: int
+
     arriving: tuple[InboxLine, ...]
     """What is not complete yet, or waits for the other file of its pair, in the order in which it
     came."""
@@ -87,7 +96,7 @@ class PageView:
     @property
     def is_new(self) -> bool:
         """Whether there is nothing yet of which the page could tell."""
-        waiting = self.queue or self.arriving or self.attention
+        waiting = self.queue or self.looked_at or self.arriving or self.attention
         return not (self.running or waiting or self.results or self.failures)
 
     @property
@@ -98,6 +107,7 @@ class PageView:
 
 def build_view(status: Status, standpoint: Standpoint) -> PageView:
     """Return what the page shows of a status. Times are local ones of this machine."""
+    looked_at = inbox_lines(_entries(status, "look"))
     arriving = inbox_lines(_entries(status, "upload", "partner"))
     attention = inbox_lines(_entries(status, "attention"))
     left_alone = inbox_lines(_entries(status, None))
@@ -111,6 +121,9 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
             for each in waiting_in_order(status)
         ),
         queue_more=unlisted.jobs + unlisted.batches + unlisted.ready,
+        looked_at=looked_at,
+        looked_at_count=len(looked_at) + unlisted.looked_at,
+        looked_at_more=unlisted.looked_at,
         arriving=arriving,
         arriving_count=len(arriving) + unlisted.arriving,
         arriving_more=unlisted.arriving,

@@ -20,14 +20,15 @@ WaitFor = Literal[
     "memory",
     "pause",
     "publication",
+    "look",
     "upload",
     "partner",
     "attention",
 ]
 """turn: for other jobs to start; hours: for the active hours; device, disk, memory: until there is
 room; pause: for its next try after a fault; publication: for its signature, or for the spool to
-take its result; upload: until it is complete; partner: for the other file of its pair; attention:
-for a person."""
+take its result; look: until the daemon, which has just started, has looked whether it is complete;
+upload: until it is complete; partner: for the other file of its pair; attention: for a person."""
 
 JobState = Literal["running", "queued", "paused", "deferred", "publishing"]
 
@@ -48,7 +49,7 @@ MAX_NAMED = 3
 
 def state_of(waits_for: WaitFor) -> JobState | None:
     """Return the state of a claimed job that waits for this; None: no claimed job does."""
-    if waits_for in ("upload", "partner", "attention"):
+    if waits_for in ("look", "upload", "partner", "attention"):
         return None
     if waits_for == "publication":
         return "publishing"
@@ -102,6 +103,7 @@ class Backlog(BaseModel):
         parts = [
             (self.pair_count, "1 pair waits", "{count} pairs wait"),
             (self.folders, "1 folder waits", "{count} folders wait"),
+            (self.files.get("look", 0), "1 file is looked at", "{count} files are looked at"),
             (arriving, "1 file is not complete", "{count} files are not complete"),
             (self.needs_attention, "1 file needs attention", "{count} files need attention"),
         ]

@@ -25,6 +25,9 @@ class Unlisted(StatusModel):
     arriving: int = 0
     """How many of them are not complete."""
 
+    looked_at: int = 0
+    """How many of them the daemon, which has just started, looks at."""
+
     ready: int = 0
     """How many of them are complete and wait for their turn."""
 
@@ -36,7 +39,7 @@ class Unlisted(StatusModel):
     @property
     def left_alone(self) -> int:
         """How many of those in the inbox wait for nothing: no job comes of them."""
-        return max(0, self.inbox - self.attention - self.arriving - self.ready)
+        return max(0, self.inbox - self.attention - self.arriving - self.looked_at - self.ready)
 
     def with_inbox(self, kinds: Kinds) -> "Unlisted":
         """Return the counts with so many more entries of the inbox left out."""
@@ -45,6 +48,7 @@ class Unlisted(StatusModel):
                 "inbox": self.inbox + kinds.total(),
                 "attention": self.attention + kinds["attention"],
                 "arriving": self.arriving + kinds["upload"] + kinds["partner"],
+                "looked_at": self.looked_at + kinds["look"],
                 "ready": self.ready + sum(kinds[each] for each in CLAIMABLE),
             }
         )

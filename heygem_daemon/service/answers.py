@@ -11,6 +11,7 @@ from heygem_daemon.service.decisions import Answer
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.request_log import RequestLog
+from heygem_daemon.spool.answer_file import KeptAnswer
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.requests import Request, in_turns
@@ -27,7 +28,8 @@ MAX_LOGGED = 10
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    request: Request
+    request: Request | None
+    """None: an earlier run of the daemon answered it."""
     status: RequestStatus
     is_refusal: bool
     given_at: float
@@ -62,8 +64,33 @@ class Answers:
             by = user_name(request.owner)
             self.log.log(RequestAnswered(request.shown, by, answer.text), by, now)
 
+    def recall(self, kept: Iterable[KeptAnswer], now: float, wall: float) -> None:
+        """Show what an earlier run has answered, the newest first, for as long as is left of its
+        time at monotonic time ``now`` and UNIX time ``wall``. It was logged then."""
+        for each in kept:
+            status = RequestStatus(name=each.name, folder=each.folder, text=each.text, at=each.at)
+            line = self._given.setdefault(each.line, deque(maxlen=MAX_SHOWN))
+            if all(status != given.status for given in line):
+                age = max(0.0, wall - each.at)
+                line.append(_Given(None, status, is_refusal=False, given_at=now - age))
+        self.forget_old(now)
+
+    def kept(self) -> tuple[KeptAnswer, ...]:
+        """Return what the next run has to show, of each line in turn the newest."""
+        entries = [
+            (line, each.status)
+            for line, given in self._given.items()
+            for each in given
+            if isinstance(line, str | int)
+        ]
+        entries.sort(key=lambda each: -each[1].at)
+        chosen = in_turns(entries, lambda each: each[0], MAX_SHOWN)
+        chosen.sort(key=lambda each: -each[1].at)
+        return tuple(KeptAnswer(line=line, **status.model_dump()) for line, status in chosen)
+
     def forget_old(self, now: float) -> None:
-        """Forget what has been shown long enough, and log the new refusals."""
+        """Forget what has been shown long enough, and log the new refusals, and what was left out
+        of the log."""
         for line, given in list(self._given.items()):
             while given and now - given[-1].given_at >= SHOWN_SECONDS:
                 given.pop()
@@ -71,6 +98,7 @@ class Answers:
                 del self._given[line]
         refusals = chain.from_iterable(map(_refusals, self._given.values()))
         self._log.log((InboxNotice(r.name, r.text, True) for r in refusals), now)
+        self.log.summarise(now)
 
     def shown(self, waiting: Iterable[tuple[Hashable, RequestStatus]]) -> tuple[RequestStatus, ...]:
         """Return what the status lists, of each line in turn the newest: what waits, and then the

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
+from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.contents import NOTHING_FOUND, Contents
 from heygem_daemon.service.item_faults import ItemFaults
@@ -39,7 +40,7 @@ from heygem_daemon.spool.ownership import (
     trusted_users,
 )
 from heygem_daemon.spool.roles import FindContent
-from heygem_daemon.spool.settle import RETRY_SECONDS, Settler, SettleResult
+from heygem_daemon.spool.settle import JUST_STARTED, RETRY_SECONDS, Settler, SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers, own_sound
 
 ENTRIES_A_SCAN = 600
@@ -146,6 +147,8 @@ class FolderIntake:
         self._sidecars: dict[str, SidecarCache] = {}
         self._looks: dict[str, _Look] = {}
         self._allowance = OwnerAllowance(entries_a_scan)
+        self._old: frozenset[str] | None = None
+        """The folders that the first scan found; None: there was none yet."""
 
     def apply(self, quiet_seconds: float, lone_seconds: float, max_members: int) -> None:
         """Change the limits. Folders that are settling go on from where they are."""
@@ -165,6 +168,8 @@ class FolderIntake:
         """Scan the folders ``names`` at monotonic time ``now``. ``markers``: the owners of the
         markers beside folders, by name. Forgets the folders that are gone."""
         present = list(names)
+        if self._old is None:
+            self._old = frozenset(present)
         self._folders = {name: self._folders[name] for name in present if name in self._folders}
         self._sidecars = {
             name: self._sidecars.get(name) or SidecarCache(self._read_sidecar, self._faults)
@@ -245,8 +250,9 @@ class FolderIntake:
         if state.announced_at is None or state.announced_at < state.changed_at:
             reason = self._unsettled_reason(snapshot, settling, now - state.changed_at)
             if reason is not None:
+                kind: WaitFor = "look" if reason == JUST_STARTED else "upload"
                 return FolderView(
-                    notice=InboxNotice(printable(name), reason),
+                    notice=InboxNotice(printable(name), reason, waits_for=kind),
                     settling=settling.is_settling or not settling.waiting_reasons,
                 )
         answers = answers or self._read_sidecars(name, snapshot, now)
@@ -275,6 +281,8 @@ class FolderIntake:
                 self._new_settler(), snapshot.entries, content, now, now
             )
             state.settler.wait_for(self._quiet)
+            if name in (self._old or ()):
+                state.settler.begin()
         elif state.content != content:
             state.content, state.changed_at = content, now
             state.entries = snapshot.entries
@@ -285,6 +293,8 @@ class FolderIntake:
     ) -> str | None:
         if snapshot.unfinished:
             return f"an upload into it is under way: {format_names(snapshot.unfinished)}"
+        if settling.unseen and settling.unseen >= settling.waiting_reasons.keys():
+            return JUST_STARTED
         if settling.waiting_reasons:
             total = len(settling.waiting_reasons) + len(settling.settled)
             path, reason = next(iter(settling.waiting_reasons.items()))

@@ -140,8 +140,9 @@ class Intake:
             faults,
         )
         folders.contents, folders.trusted = contents, trusted
-        pairs = InboxPairs(contents, faults, trusted)
-        intake = cls(spool, new_settler(), folders, read_sidecar, pairs, faults, hot_folder)
+        pairs, settler = InboxPairs(contents, faults, trusted), new_settler()
+        settler.begin()
+        intake = cls(spool, settler, folders, read_sidecar, pairs, faults, hot_folder)
         intake.apply(settings, hot_folder)
         return intake
 

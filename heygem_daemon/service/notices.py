@@ -186,7 +186,8 @@ def _waiting_notices(
     for path, reason in settling.waiting_reasons.items():
         meant = request_meant(path.name) if path in alone else None
         if meant is None:
-            yield InboxNotice(printable(path.name), reason)
+            kind: WaitFor = "look" if path in settling.unseen else "upload"
+            yield InboxNotice(printable(path.name), reason, waits_for=kind)
         else:
             told = no_request_reason(meant) if heeds_requests else REQUESTS_OFF
             yield InboxNotice(printable(path.name), told, True)

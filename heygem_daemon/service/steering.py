@@ -15,6 +15,7 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.events.requests import JobCancelled, LateSidecarTaken
 from heygem_daemon.report.request_status import RequestStatus
+from heygem_daemon.service.answer_memory import AnswerMemory
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.claims import Claims
@@ -78,6 +79,7 @@ class Steering:
         self._clock = dependencies.clock
         self._faults = dependencies.faults
         self._answers = answers
+        self._memory = AnswerMemory(spool, answers, self._clock)
         self._trusted = deciders()
         self._requests = OpenRequests(spool)
         self._returns = returns
@@ -96,7 +98,6 @@ class Steering:
         """Carry out what can be carried out now. Raises the first fault after all were tried."""
         now = self._clock.monotonic()
         self._answers.forget_old(now)
-        self._answers.log.summarise(now)
         self._requests.find(self._claims.snapshots if settings.share_requests else {}, now)
         self._budget = LookBudget(self._clock)
         asked = _in_order(list(self._requests), self._first)
@@ -136,6 +137,7 @@ class Steering:
         # What this look had no time for stays as it was.
         self._hurried = {**(self._hurried if is_cut_short else {}), **hurries.candidates}
         self._urgent = hurries.files | (self._urgent if is_cut_short else set())
+        self._memory.save()
         self._claims.hurry(self._hurried, self._urgent)
         self._take_late_sidecars({key for each in asked for key in each.found.request.keys})
         if faults:

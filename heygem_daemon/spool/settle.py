@@ -19,6 +19,12 @@ from heygem_daemon.spool.ownership import ROOT_ALONE, marked_names
 MAX_LOOKS = 100
 """How many files of one owner are looked at closely in one scan."""
 
+BEING_CHECKED = "it is being checked"
+"""Why a quiet file waits for its probe."""
+
+JUST_STARTED = "the daemon has just started, and looks whether it is complete"
+"""Why a file waits that was there at the start: nobody knows whether it has changed lately."""
+
 RETRY_SECONDS = 10.0
 """How long what raised something while it was examined is left alone."""
 
@@ -37,6 +43,9 @@ class SettleResult:
     """Seconds since each file of the scan was first observed."""
     faulty: frozenset[Path] = frozenset()
     """The files among those waiting that could not be examined for ``MAX_FAULTS`` tries."""
+    unseen: frozenset[Path] = frozenset()
+    """The files among those waiting that were there at the start, and of which nothing is known
+    yet."""
     doubtful: frozenset[Path] = frozenset()
     """The files among those waiting that are quiet, and that nobody has open for writing: they have
     yet to be checked, or look incomplete."""
@@ -98,6 +107,7 @@ class Settler:
         self._tracked_files: dict[Path, _TrackedFile] = {}
         self._draft_sizes: Mapping[int, int] = {}
         self._trusted = ROOT_ALONE
+        self._starts = False
         self._preferred: Container[Path] = ()
         self._urgent: Container[Path] = ()
         self._marker_times: dict[tuple[str, int], float] = {}
@@ -112,6 +122,10 @@ class Settler:
     def trust(self, users: frozenset[int]) -> None:
         """Let the markers of these user ids, not of root alone, count for everybody's files."""
         self._trusted = users
+
+    def begin(self) -> None:
+        """Let the files of the next scan count as those that were there at the start."""
+        self._starts = True
 
     def limit_looks(self, max_looks: int) -> None:
         """Change how many files of one owner are looked at closely in one scan."""
@@ -132,7 +146,10 @@ class Settler:
         markers = [(name, snapshot.marker_owners.get(name, 0)) for name in snapshot.ready_names]
         self._marker_times = {each: self._marker_times.get(each, now) for each in markers}
         for entry in (*snapshot.entries, *snapshot.sidecars):
-            self._tracked_files[entry.path] = _track_file(before.get(entry.path), entry, now)
+            file = _track_file(before.get(entry.path), entry, now)
+            file.is_unseen = file.is_unseen or self._starts
+            self._tracked_files[entry.path] = file
+        self._starts = False
         self._looks.renew()
         unsettled = [file for file in self._tracked_files.values() if not file.settled]
         for file in sorted(unsettled, key=lambda each: self._order_of_looks(each, now)):
@@ -145,6 +162,7 @@ class Settler:
             {path: file.reason for path, file in files.items() if file.reason is not None},
             ages,
             frozenset(path for path, file in files.items() if file.faults >= MAX_FAULTS),
+            frozenset(path for path, file in files.items() if file.is_unseen and not file.settled),
             frozenset(path for path, file in files.items() if file.doubtful and not file.settled),
         )
 
@@ -201,11 +219,13 @@ class Settler:
         if not self._is_quiet(file, quiet):
             if file.unchanged_scans > 0 and quiet >= self._quiet_seconds / 2:
                 self._probe_early(file, now)
-            return "it has changed lately"
+            return JUST_STARTED if file.is_unseen else "it has changed lately"
         if not self._may_look(file):
             return "many files are looked at before it"
         file.looked_at = now
-        return self._doubt(file, quiet, now)
+        reason = self._doubt(file, quiet, now)
+        file.is_unseen = file.is_unseen and reason == BEING_CHECKED
+        return reason
 
     def _doubt(self, file: "_TrackedFile", quiet: float, now: float) -> str | None:
         """Return why a quiet file is not settled; None if it is."""
@@ -219,7 +239,7 @@ class Settler:
                 return "it cannot be opened: another program holds it, or permission is missing"
         is_patient = quiet < self._patience_seconds and self._may_be_probed(file)
         if is_patient and not self._probe_complete(file, now):
-            return "it is being checked" if file.probed_at is None else "it looks incomplete"
+            return BEING_CHECKED if file.probed_at is None else "it looks incomplete"
         return None
 
     def _is_quiet(self, file: "_TrackedFile", quiet: float) -> bool:
@@ -269,6 +289,8 @@ class _TrackedFile:
     settled: bool = False
     doubtful: bool = False
     """Whether it was quiet when it was last looked at, and nobody had it open for writing."""
+    is_unseen: bool = False
+    """Whether it was there at the start, and nothing is known of it yet."""
     looked_at: float = -math.inf
     """When it was last looked at while it was quiet."""
     probed_early_at: float = -math.inf

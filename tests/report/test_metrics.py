@@ -186,7 +186,7 @@ def test_no_name_of_a_user_s_file_is_in_the_metrics() -> None:
 
 def test_each_thing_to_wait_for_belongs_to_one_state_of_a_claimed_job() -> None:
     unclaimed = {each for each in get_args(WaitFor) if state_of(each) is None}
-    assert unclaimed == {"upload", "partner", "attention"}
+    assert unclaimed == {"look", "upload", "partner", "attention"}
     assert state_of("pause") == "deferred"
     assert state_of("publication") == "publishing"
 

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from heygem_daemon.spool.settle import JUST_STARTED
 from tests.fakes.executor import keep_running
 from tests.fakes.service import ServiceHarness
 
@@ -151,3 +152,37 @@ def test_a_lone_sidecar_with_a_mistake_is_told_once(harness: ServiceHarness) -> 
     harness.clock.now += 3600
     service.run_round()
     assert harness.logged("WARNING") == 2, "the other one once it waits for long"
+
+
+def test_a_daemon_that_has_just_started_says_that_it_looks(harness: ServiceHarness) -> None:
+    """Complete pairs were called not complete, and changed lately."""
+    harness.configure(language="en")
+    harness.executor.answer = keep_running
+    harness.drop("a.wav", "a.mp4", "b.wav", "b.mp4", "c.wav", "c.mp4")
+    harness.drop_batch("show", "1.wav", "1.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 1)
+    status = harness.status()
+    assert {each.waits_for for each in status.inbox} == {"look"}
+    assert {each.reason for each in status.inbox} == {JUST_STARTED}
+    assert status.backlog.sentence() == "7 files are looked at"
+    text = (harness.spool.root / "status.txt").read_text()
+    looks = "\nThe daemon has just started, and looks through the inbox\n"
+    section = text.partition(looks)[2].partition("\n\n")[0]
+    listed = [set(line.strip().split(", ")) for line in section.splitlines()]
+    assert {"a.mp4", "a.wav"} in listed
+    assert {"show"} in listed
+    assert len(listed) == 4
+    assert "In the inbox, not complete yet\n  -\n" in text
+    assert "changed lately" not in text
+    assert "looks through the inbox" in (harness.spool.root / "status.html").read_text()
+    (harness.spool.inbox / "b.mp4").write_bytes(b"another version")
+    harness.drop("new.wav")
+    harness.run_rounds(service, 1)
+    found = {each.name: (each.waits_for, each.reason) for each in harness.status().inbox}
+    changed = ("upload", "it has changed lately")
+    assert found["b.mp4"] == found["new.wav"] == changed, "that is known"
+    assert found["c.mp4"] == ("look", JUST_STARTED)
+    harness.run_rounds(service, 20)
+    assert all(each.waits_for != "look" for each in harness.status().inbox)
+    assert looks not in (harness.spool.root / "status.txt").read_text()
