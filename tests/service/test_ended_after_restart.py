@@ -45,7 +45,7 @@ def test_ended_jobs_keep_names_and_times_over_a_restart(harness: ServiceHarness)
     after = harness.status()
 
     def entry(status: Status) -> dict[str, object]:
-        left_out = {"seconds", "frames", "utilisation", "stage_seconds"}
+        left_out = {"seconds", "frames", "length", "utilisation", "stage_seconds"}
         return {each.id: each.model_dump(exclude=left_out) for each in status.finished}
 
     assert entry(after) == entry(before)
