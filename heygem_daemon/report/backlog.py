@@ -70,6 +70,12 @@ class Backlog(BaseModel):
     folders: int = 0
     """Complete folders in the inbox that are not claimed yet."""
 
+    known_pairs: int = 0
+    """Of how many of the pairs the length of the sound is known."""
+
+    known_seconds: float = 0.0
+    """How long the sounds of these are together."""
+
     files: Mapping[WaitFor, int] = {}
     """Entries of the inbox that are not complete, or that need a person."""
 

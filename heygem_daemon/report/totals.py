@@ -33,9 +33,14 @@ def describe_totals(status: Status) -> str:
 def _describe_pace(status: Status, lanes: int) -> str:
     """Return how long the waiting pairs will take if they are like the last jobs; empty: nothing is
     known. ``lanes``: how many jobs run at the same time."""
-    last = [job.seconds for job in status.finished if job.outcome == "published" and job.seconds]
-    last, waiting = last[:MAX_SAMPLES], status.backlog.pair_count
-    if len(last) < MIN_SAMPLES or not waiting:
+    published = [job for job in status.finished if job.outcome == "published" and job.seconds]
+    last, backlog = published[:MAX_SAMPLES], status.backlog
+    if len(last) < MIN_SAMPLES or not backlog.pair_count:
         return ""
-    seconds = fmean(last) * waiting / max(1, lanes)
+    count, timed = backlog.pair_count, [job for job in last if job.length > 0]
+    seconds = 0.0
+    if timed:  # a long sound takes longer than a short one
+        ratio = sum(job.seconds for job in timed) / sum(job.length for job in timed)
+        count, seconds = count - backlog.known_pairs, ratio * backlog.known_seconds
+    seconds = (seconds + fmean(job.seconds for job in last) * count) / max(1, lanes)
     return f", about {roughly(seconds)} of work at the pace of the last {len(last)} jobs"

@@ -19,6 +19,8 @@ def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float, wall
     for each in inbox.ready:
         if not isinstance(each.source, Path):
             pairs["turn" if snapshot.rest_in(each.hot_folder.name) is None else "hours"] += 1
+    seconds = [each.seconds for each in snapshot.queued] + [each.seconds for each in inbox.ready]
+    lengths = [each for each in seconds if each > 0]
     waiting = (*inbox.waiting, *inbox.mistakes)
     files = Counter(each.awaited for each in waiting if each.awaited is not None)
     came = [
@@ -29,6 +31,8 @@ def build_backlog(snapshot: DispatchSnapshot, inbox: InboxView, now: float, wall
         pairs=_present(pairs),
         claimed=claimed,
         folders=len(folders),
+        known_pairs=len(lengths),
+        known_seconds=sum(lengths),
         files=dict(sorted(files.items())),
         oldest=_find_oldest(came, snapshot, wall),
         resting=_find_rest({folder for folder, _ in came}, snapshot, wall),

@@ -37,3 +37,15 @@ def test_totals_name_what_runs_what_waits_and_how_long() -> None:
         "2 jobs run, 1 min left. 4 pairs wait, 1 file needs attention, about 4 min of work at the"
         " pace of the last 3 jobs."
     )
+
+
+def test_long_sounds_that_wait_take_longer() -> None:
+    """A job takes twice as long as its sound is: one of half an hour waits, and one of which the
+    length is not known."""
+    found = status(waiting=2, lasted=(60, 120, 180))
+    timed = tuple(each.model_copy(update={"length": each.seconds / 2}) for each in found.finished)
+    backlog = found.backlog.model_copy(update={"known_pairs": 1, "known_seconds": 1800.0})
+    found = found.model_copy(update={"finished": timed, "backlog": backlog})
+    assert "about 1 h 2 min of work" in describe_totals(found)
+    untimed = found.model_copy(update={"finished": status(lasted=(60, 120, 180)).finished})
+    assert "about 4 min of work" in describe_totals(untimed)

@@ -75,7 +75,14 @@ def test_memory_that_is_missing_is_told_apart_from_a_turn(harness: ServiceHarnes
 
 
 def test_files_that_arrive_are_no_pairs_yet(harness: ServiceHarness) -> None:
-    harness.drop("talk.wav", "talk.mp4")
     service = harness.service()
+    harness.run_rounds(service, 1)
+    harness.drop("talk.wav", "talk.mp4")
     harness.run_rounds(service, 2)
     assert harness.status().summary() == "idle; 2 files are not complete"
+
+
+def test_files_that_a_new_daemon_finds_may_be_complete(harness: ServiceHarness) -> None:
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(harness.service(), 2)
+    assert harness.status().summary() == "idle; 2 files are looked at"
