@@ -23,7 +23,7 @@ RANGE_QUANTILES = (0.05, 0.95)
 NORMAL_RANGE = (-1.645, 1.645)
 """The same quantiles of the normal distribution."""
 SHUT_POSITION = 0.25
-"""Scores in this lowest part of their range are closed lips: 19 clips of twelve speakers have them
+"""Scores in this lowest part of their range are closed lips: 19 clips of eleven speakers have them
 shut in 15 to 65 % of the frames. With ``CLOSURE_SHARE`` it was chosen among 0.1 to 0.35: lips that
 are shut where the speaker's are, against openings that follow his (`docs/quality.md`)."""
 TRACKER_SIGMA_FRAMES = 1.0

@@ -66,8 +66,8 @@ LEAST_SPEECH_SECONDS = 2.0
 NO_SOUND = "the video has no sound"
 MOUTH_STILL = "the mouth in the video does not move as in speech"
 LEAST_LEARNING_SECONDS = 3.5
-"""No correction is learned from less: from three seconds, one of twelve speakers got one that made
-everybody else's speech worse on her mouth (0.76 to 0.72)."""
+"""No correction is learned from less: what was learned from three seconds of one of GRID's speakers
+made everybody else's speech worse on that mouth (correlation 0.76 to 0.72)."""
 TOO_LITTLE_SPEECH = "the video's sound holds too little speech"
 AUDIO_MISMATCH = "the video's sound does not fit its mouth"
 NOT_IMPROVED = "held-out seconds were not predicted better"
