@@ -225,7 +225,12 @@ def test_a_sidecar_that_is_still_being_read_holds_its_pair_alone(harness: Servic
     harness.run_rounds(service, 30)
     assert harness.outbox() == ["talk.json", "talk.mp4", "talk.png"]
     reasons = {each.name: each.reason for each in harness.status().inbox}
-    assert reasons == {"slow.toml": "its options are being read"}
+    rest = "is complete; the job starts in its turn when the rest is: slow.toml"
+    assert reasons == {
+        "slow.toml": "its options are being read",
+        "slow.wav": rest,
+        "slow.mp4": rest,
+    }
     answers["slow.toml"] = answer(SidecarProber(), sidecar)
     harness.run_rounds(service, 30)
     assert harness.executor.submitted[-1].options.crf == 31
