@@ -14,6 +14,7 @@ from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.report.waiting import TURN, WaitingEntry, by_turn, rests, waiting_in_order
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.roster import RosterProblem, build_roster
+from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.files import is_file, is_folder
 from heygem_daemon.spool.inbox import FileEntry, scan
 from heygem_daemon.spool.job import JOURNAL_FILE, Job, Pair
@@ -212,7 +213,11 @@ def _read_inbox(spool: Spool, name: str, hot_folders: Collection[str]) -> _Inbox
     own_names = own_sound(answers)
     own = {entry.path for entry in snapshot.sidecars if entry.path.name in own_names}
     pairing = pair_files(
-        snapshot.entries, snapshot.sidecars, own_sound=own, most_of_name=MAX_OF_NAME
+        snapshot.entries,
+        snapshot.sidecars,
+        own_sound=own,
+        trusted=deciders(),
+        most_of_name=MAX_OF_NAME,
     )
     priorities = {file: answer.options.priority for file, answer in answers.items()}
     arrivals = {entry.path: entry.ctime_ns for entry in snapshot.entries}

@@ -89,8 +89,7 @@ class Answers:
         return tuple(KeptAnswer(line=line, **status.model_dump()) for line, status in chosen)
 
     def forget_old(self, now: float) -> None:
-        """Forget what has been shown long enough, and log the new refusals, and what was left out
-        of the log."""
+        """Forget what has been shown long enough, and log the new refusals."""
         for line, given in list(self._given.items()):
             while given and now - given[-1].given_at >= SHOWN_SECONDS:
                 given.pop()
@@ -98,7 +97,6 @@ class Answers:
                 del self._given[line]
         refusals = chain.from_iterable(map(_refusals, self._given.values()))
         self._log.log((InboxNotice(r.name, r.text, True) for r in refusals), now)
-        self.log.summarise(now)
 
     def shown(self, waiting: Iterable[tuple[Hashable, RequestStatus]]) -> tuple[RequestStatus, ...]:
         """Return what the status lists, of each line in turn the newest: what waits, and then the

@@ -6,6 +6,7 @@ from heygem_daemon.config.folders import HotFolder
 from heygem_daemon.errors import BadInput
 from heygem_daemon.service.failure_reasons import CANCELLED_REMEDY, Canceller
 from heygem_daemon.service.targets import keys_of_job
+from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import fold, pair_key, printable
@@ -53,7 +54,7 @@ def _claim_waiting(spool: Spool, name: str) -> Iterator[Job]:
     folder, stem = _split(spool, name)
     hot_folder, inbox = HotFolder(folder), spool.in_folder(folder).inbox
     snapshot, made = scan(inbox), spool.hot_folders.inboxes()
-    for pair in pair_files(snapshot.entries, snapshot.sidecars).pairs:
+    for pair in pair_files(snapshot.entries, snapshot.sidecars, trusted=deciders()).pairs:
         if pair_key(pair.video.name) == fold(stem):
             yield spool.claim(pair, hot_folder=hot_folder)
     for each in snapshot.folders:

@@ -98,6 +98,7 @@ class Steering:
         """Carry out what can be carried out now. Raises the first fault after all were tried."""
         now = self._clock.monotonic()
         self._answers.forget_old(now)
+        self._answers.log.summarise(now)
         self._requests.find(self._claims.snapshots if settings.share_requests else {}, now)
         self._budget = LookBudget(self._clock)
         asked = _in_order(list(self._requests), self._first)

@@ -130,3 +130,15 @@ def test_the_running_daemon_carries_out_what_commands_ask(
 def _status(program: "Program") -> str:
     file = program.spool / ".state" / "status.json"
     return file.read_text() if file.exists() else ""
+
+
+def test_without_a_daemon_a_sidecar_that_is_the_daemon_s_own_goes_with_its_pair(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path)
+    spool.prepare()
+    for name in ("talk.wav", "talk.mp4", "talk.toml"):
+        (spool.inbox / name).touch()
+    (spool.inbox / "talk.toml").chmod(0o600)  # as a retry brings it back
+    cancel_offline(spool, "talk")
+    assert list(spool.inbox.iterdir()) == []

@@ -14,7 +14,7 @@ from tests.service.test_isolation import ERRORS, break_for_evil, is_kept, is_tol
 RECOVERY_STEPS = {
     "a folder is recovered": "heygem_daemon.spool.recovery:_recover_folder",
     "a job is recovered": "heygem_daemon.spool.recovery:_recover_job",
-    "a batch's journal is read": "heygem_daemon.spool.batch.batches:load_batch",
+    "a batch's journal is read": "heygem_daemon.spool.batch.journal:load_batch",
     "a record is checked": "heygem_daemon.spool.recovery:set_aside_unreadable",
     "a job is queued": "heygem_daemon.service.dispatch:owner_of",
 }

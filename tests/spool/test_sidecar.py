@@ -12,6 +12,7 @@ import pytest
 
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
@@ -26,7 +27,7 @@ Tree = Callable[[Spool], dict[str, bytes | None]]
 
 def first_pair(spool: Spool) -> Pair:
     snapshot = scan(spool.inbox)
-    return pair_files(snapshot.entries, snapshot.sidecars).pairs[0]
+    return pair_files(snapshot.entries, snapshot.sidecars, trusted=deciders()).pairs[0]
 
 
 def claim_with_sidecar(spool: Spool, drop: Drop, text: str) -> Job:
