@@ -56,6 +56,7 @@ def test_a_gpu_is_read_with_all_its_figures(driver: "Driver") -> None:
         "cuda_version": "13.2",
         "absence": None,
         "fault": None,
+        "fault_here": None,
         "gpus": [
             {
                 "uuid": "GPU-aaaa",
