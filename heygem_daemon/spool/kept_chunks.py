@@ -34,6 +34,9 @@ def keep_chunks(cache: Path, files: FileOperations, job: Job) -> None:
         if not count_chunks(job.workspace):
             return
         target = _place(cache, job)
+        for name in paths.names_in(job.workspace):
+            if name.startswith("."):  # a killed worker's half file, perhaps a large one
+                files.remove_file(job.workspace / name)
         for folder in (cache, target.parent):
             files.make_folder(folder)
         files.remove_tree(target)
