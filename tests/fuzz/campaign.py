@@ -6,6 +6,7 @@ import os
 import random
 import re
 import stat
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -105,13 +106,18 @@ def run(plan: Plan) -> FuzzResult:
 
 def _run_round(plan: Plan, number: int, result: FuzzResult) -> None:
     kind = plan.kinds[number % len(plan.kinds)]
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="heygem-fuzz-", ignore_cleanup_errors=True) as new:
         folder = plan.folder / f"{number:04d}" if plan.folder else Path(new)
         try:
             wrong = list(Round(kind, f"{plan.seed}/{number}", folder, result).run(plan.count))
         except Exception as error:  # noqa: BLE001 - a round that cannot be finished is a finding
             wrong = [f"the round was not finished: {error}"]
-    result.wrong += [f"{kind}, seed {plan.seed}, round {number}: {each}" for each in wrong]
+    violations = [f"{kind}, seed {plan.seed}, round {number}: {each}" for each in wrong]
+    result.wrong += violations
+    # A campaign that is ended from outside prints no table; this tells how far it was.
+    took = f"round {number}, {kind}: {time.monotonic() - began:.0f} s"
+    sys.stderr.write("\n".join([took, *violations]) + "\n")
 
 
 class Round:
