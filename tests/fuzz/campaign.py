@@ -194,10 +194,20 @@ class Round:
         return []
 
     def _are_all_ended(self) -> bool:
-        """Return whether every job that the daemon must claim has left inbox/ and processing/."""
-        waiting = any((self._ground.spool / path).exists() for path in self._ground.jobs)
+        """Return whether every job that the daemon must claim has left inbox/ and processing/,
+        or the status says that its damaged files are no pair any more."""
+        left = [path for path in self._ground.jobs if (self._ground.spool / path).exists()]
+        waiting = bool(left) and not {Path(path).name for path in left} <= self._unpaired()
         claimed = self._names("processing")
         return not waiting and not claimed and not list(self._unpublished_honest())
+
+    def _unpaired(self) -> set[str]:
+        """Return the names in the inbox of which the status says that no sound is among them: the
+        damage has made the sound look like pictures to the demuxer."""
+        if not self._daemon.status.exists():
+            return set()
+        entries = json.loads(self._daemon.status.read_bytes())["inbox"]
+        return {each["name"] for each in entries if "none holds a sound" in each["reason"]}
 
     def _unpublished_honest(self) -> Iterator[str]:
         for name, video in self._honest.items():
