@@ -116,16 +116,16 @@ class EndedRequests:
 
     def retry(
         self,
-        key: object,
-        request: Request,
+        asked: RequestFile,
         options: NewOptions | None,
         budget: LookBudget,
         others: Namesakes,
     ) -> Decision:
-        """Put a job's files back into its inbox, as far as the budget allows. ``key``: that of the
-        request; ``options``: its new sidecar; None: it keeps its own."""
+        """Put a job's files back into its inbox, as far as the budget allows. ``options``: its new
+        sidecar; None: it keeps its own."""
+        key, request = asked.key, asked.request
         if key not in self._begun:
-            found = self._begin_retry(request, options, others)
+            found = self._begin_retry(asked, options, others)
             if isinstance(found, Decision):
                 return found
             self._begun[key] = found
@@ -135,18 +135,18 @@ class EndedRequests:
         except BadInput as error:
             return Decision(answer=_refusal(error))
         if isinstance(result, Batch):
-            return begun.answer(self._returns.begin(result, request, begun.which))
+            return begun.answer(self._returns.begin(result, asked, begun.which))
         if isinstance(result, str):
             return begun.answer(is_back(request, result))
         name = printable(request.name.strip())
         return Decision(waits_for=f"{name} is tried again in a moment")
 
     def _begin_retry(
-        self, request: Request, options: NewOptions | None, others: Namesakes
+        self, file: RequestFile, options: NewOptions | None, others: Namesakes
     ) -> _Begun | Decision:
         """Find what a request tries again; or return what is said where that is not possible, or
         not now."""
-        name = printable(request.name.strip())
+        request, name = file.request, printable(file.request.name.strip())
         found = self._index.find(request, self._trusted)
         chosen = choose_to_retry(found)
         if not chosen:
@@ -162,16 +162,7 @@ class EndedRequests:
                 waits_for=f"{name} is tried again as soon as the job that has its files now has"
                 " ended"
             )
-        return _Begun(ended.beginning_retry(records, asked, options), which)
-
-    def resume(self, request: Request) -> Answer | None:
-        """Return the answer to a retry that an earlier run of the daemon has begun, and did not
-        live to record that; None: there is none."""
-        if not (chosen := choose_to_retry(self.find(request))):
-            return None
-        records, _ = self._records_of(chosen, _name_of(request, chosen))
-        text = self._returns.take_over(records, request)
-        return None if text is None else Answer(text)
+        return _Begun(ended.beginning_retry(records, asked, options, file), which)
 
     def _records_of(self, chosen: Sequence[EndedItem], asked: str) -> tuple[list[str], str]:
         """Return the names of the records whose files a retry takes back, given what is tried
@@ -181,11 +172,9 @@ class EndedRequests:
             chosen = [last]
         return [each.record_name for each in chosen], asked
 
-    def remove(
-        self, key: object, request: Request, budget: LookBudget, others: Namesakes
-    ) -> Decision:
-        """Delete a job and what belongs to it, as far as the budget allows. ``key``: that of the
-        request."""
+    def remove(self, asked: RequestFile, budget: LookBudget, others: Namesakes) -> Decision:
+        """Delete a job and what belongs to it, as far as the budget allows."""
+        key, request = asked.key, asked.request
         if key not in self._begun:
             found = self._index.find(request, self._trusted)
             chosen = choose_to_remove(found)

@@ -71,7 +71,7 @@ class Recovery:
         self._follow((each for each in unfinished if each.journal.outcome == "finished"), faults)
         in_rounds = {*self._returns.ids, *self._batches.closing_ids}
         active = {*self._dispatcher.claimed_ids(), *in_rounds}
-        jobs = self._spool.recover(active, handle_fault)
+        jobs = self._spool.recover(active, handle_fault, self._returns.answer)
         try:
             unfinished = self._spool.batches.unfinished(handle_fault)
         except (EnvironmentFault, OSError) as fault:

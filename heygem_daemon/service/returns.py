@@ -13,11 +13,15 @@ from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.look_budget import LookBudget
 from heygem_daemon.service.queue import backoff_seconds
 from heygem_daemon.service.runtime import Clock
-from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.spool.asked import clear_any, is_open, request_of
+from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, Batch
 from heygem_daemon.spool.batch.retries import records_of
 from heygem_daemon.spool.blame import is_users_fault
+from heygem_daemon.spool.command_requests import CommandAnswer, answer_command
+from heygem_daemon.spool.files import is_file
 from heygem_daemon.spool.names import fold, printable
 from heygem_daemon.spool.owner_turns import OwnerTurns
+from heygem_daemon.spool.request_files import RequestFile
 from heygem_daemon.spool.requests import Request, full_name
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.spool.steps import Steps
@@ -41,8 +45,8 @@ class _Return:
 
     batch: Batch
 
-    request: Request | None
-    """Who asked for it; None: an earlier run of the daemon began it."""
+    asked: RequestFile | None
+    """Who asked for it; None: a command did it itself, or it is undone."""
 
     which: tuple[str, ...]
     """Which of several jobs of one name it is about, as clauses."""
@@ -61,6 +65,10 @@ class _Return:
 
     not_before: float = -math.inf
     """Monotonic time of the next try."""
+
+    @property
+    def request(self) -> Request | None:
+        return self.asked.request if self.asked else None
 
 
 class Returns:
@@ -86,7 +94,7 @@ class Returns:
         Raises SpoolUnavailable."""
         for batch in self._spool.batches.retries.under_way(on_fault):
             try:
-                self._add(batch)
+                self._add(batch, self._asked_by(batch))
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 on_fault(batch.folder, error)
 
@@ -94,26 +102,24 @@ class Returns:
         """Forget all: another spool was mounted over theirs."""
         self._open.clear()
 
-    def begin(self, batch: Batch, request: Request, which: Sequence[str] = ()) -> str:
+    def begin(self, batch: Batch, asked: RequestFile, which: Sequence[str] = ()) -> str:
         """Let a batch go back, from the next round on: before its first step the request must be
         gone, or after a crash it would be carried out again, for what has ended before. Return what
         is said of it. ``which``: which of several jobs of one name it is about, as clauses."""
-        self._add(batch, request, which)
-        return is_on_its_way(request)
-
-    def take_over(self, records: Collection[str], request: Request) -> str | None:
-        """Take a request for the one that an earlier run of the daemon has begun to carry out, if
-        it was killed before the request was gone. Return what is said of it; None: it has begun no
-        return of files of these records in .state/finished/."""
-        for each in self._open.values():
-            if each.request is None and not each.records.isdisjoint(records):
-                each.request = request
-                return is_on_its_way(request)
-        return None
+        self._add(batch, asked, which)
+        return is_on_its_way(asked.request)
 
     def has_any(self, records: Collection[str]) -> bool:
         """Return whether files of one of these records in .state/finished/ go back already."""
         return any(not each.records.isdisjoint(records) for each in self._open.values())
+
+    def answer(self, found: RequestFile, name: str) -> None:
+        """Answer a request for which a job is in the inbox again, called ``name``. Raises
+        OSError."""
+        answer = Answer(is_back(found.request, name))
+        if found.is_command:
+            answer_command(self._spool, self._spool.files, found, CommandAnswer(text=answer.text))
+        self._answers.give(found.request, answer, self._clock.monotonic(), self._clock.wall())
 
     def is_about(self, request: Request) -> bool:
         """Return whether what a request names is on its way back."""
@@ -148,12 +154,27 @@ class Returns:
             )
             yield each.request.line if each.request else journal.folder or journal.owner, status
 
-    def _add(self, batch: Batch, request: Request | None = None, which: Sequence[str] = ()) -> None:
+    def _asked_by(self, batch: Batch) -> RequestFile | None:
+        """Return the request for which an earlier run has let a batch go back. A command that has
+        no answer yet gets one. Raises OSError."""
+        if (kept := batch.journal.asked_by) is None:
+            return None
+        asked = request_of(self._spool, kept)
+        if is_open(asked):
+            if kept.takes_options and not is_file(batch.inputs / COMMON_SIDECAR):
+                return None  # It has taken nothing, and is undone: the request comes next.
+            if asked.is_command:
+                told = CommandAnswer(text=is_on_its_way(asked.request))
+                answer_command(self._spool, self._spool.files, asked, told)
+        return asked
+
+    def _add(self, batch: Batch, asked: RequestFile | None, which: Sequence[str] = ()) -> None:
         if batch.id not in self._open:
+            request = asked.request if asked else None
             title = full_name(fold(batch.journal.folder), fold(batch.journal.folder_name))
             keys = frozenset({title}) | (request.keys if request else frozenset())
             records = records_of(batch)
-            self._open[batch.id] = _Return(batch, request, tuple(which), records, keys)
+            self._open[batch.id] = _Return(batch, asked, tuple(which), records, keys)
 
     def _next(self) -> _Return | None:
         now = self._clock.monotonic()
@@ -184,6 +205,8 @@ class Returns:
     def _step(self, each: _Return) -> str | None:
         """Do a step. Return the name in the inbox; None: the batch is not there yet."""
         if each.steps is None:
+            if each.asked is not None:
+                clear_any(self._spool.files, each.asked)
             each.steps = self._spool.batches.retries.returning(each.batch)
         try:
             next(each.steps)

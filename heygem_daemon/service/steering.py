@@ -40,12 +40,12 @@ from heygem_daemon.service.returns import Returns
 from heygem_daemon.service.running_jobs import job_logger
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
-from heygem_daemon.spool.command_requests import CommandAnswer, answer_command, clear_command
+from heygem_daemon.spool.asked import clear_any, is_open
+from heygem_daemon.spool.command_requests import CommandAnswer, answer_command
 from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.ownership import user_name
-from heygem_daemon.spool.request_files import clear_request
 from heygem_daemon.spool.requests import Request, full_name, in_turns
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system import paths
@@ -128,8 +128,7 @@ class Steering:
                     self._acknowledge(each, now)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
                 if is_environment_fault(error):
-                    cause = describe_cause(error, self._spool.root)
-                    each.waits_for = ": ".join(filter(None, (DISK_AWAITED, cause)))
+                    self._wait_for_disk(each, error, now)
                     faults.append(error)
                     continue
                 self._has_bug = True
@@ -207,15 +206,20 @@ class Steering:
                         owner, is_stuck = paths.lstat(path).st_uid, key in stuck
                         yield Arriving(key, owner, folder, path, is_stuck)
 
+    def _wait_for_disk(self, asked: OpenRequest, error: Exception, now: float) -> None:
+        cause = describe_cause(error, self._spool.root)
+        asked.waits_for = ": ".join(filter(None, (DISK_AWAITED, cause)))
+        with contextlib.suppress(OSError):
+            if not is_open(asked.found):  # The recovery completes its retry, and answers it.
+                waits = Answer(asked.waits_for)
+                self._answers.give(asked.found.request, waits, now, self._clock.wall())
+
     def _finish(self, asked: OpenRequest, answer: Answer, now: float) -> None:
         found, files = asked.found, self._spool.files
-        if found.is_command:
-            if not asked.is_acknowledged:
-                told = CommandAnswer(text=answer.text, is_refusal=answer.is_refusal)
-                answer_command(self._spool, files, found, told)
-            clear_command(files, found)
-        else:
-            clear_request(files, found)
+        if found.is_command and not asked.is_acknowledged:
+            told = CommandAnswer(text=answer.text, is_refusal=answer.is_refusal)
+            answer_command(self._spool, files, found, told)
+        clear_any(files, found)
         self._requests.close(asked)
         self._answers.give(found.request, answer, now, self._clock.wall())
 
@@ -282,11 +286,9 @@ class Steering:
         *,
         has_foreign: bool,
     ) -> Answer | None:
-        request = asked.found.request
-        answer = self._ended.resume(request) if request.verb == "retry" else None
-        if answer is not None or not self._budget.is_left():
-            return answer
-        name = printable(request.name.strip())
+        if not self._budget.is_left():
+            return None
+        request, name = asked.found.request, printable(asked.found.request.name.strip())
         # The options in a retry may still be on their way.
         retries_any = request.verb == "retry" and bool(self._ended.find(request))
         if retries_any and not asked.found.is_command and seconds < quiet:
@@ -297,21 +299,19 @@ class Steering:
             asked.waits_for = options or f"{name} is tried again in a moment"
             return None
         self._budget.spend()
-        is_active, key, budget = bool(found), asked.found.key, self._budget
+        is_active, budget = bool(found), self._budget
         if request.verb == "retry":
             was_interrupted, asked.has_acted = asked.has_acted, asked.has_acted or not is_active
-            if was_interrupted and is_active:  # It was completed since.
-                return Answer(f"{name} is in the inbox again")
             may_wait = is_active or seconds < ANSWER_SECONDS
             others = Namesakes(is_active, has_foreign, may_wait)
-            decision = self._ended.retry(key, request, options, budget, others)
+            decision = self._ended.retry(asked.found, options, budget, others)
             is_refused = decision.answer is not None and decision.answer.is_refusal
             if was_interrupted and is_refused and seconds < RECOVERY_SECONDS:
                 return None
             asked.has_acted = False
         else:
             others = Namesakes(is_active, has_foreign)
-            decision = self._ended.remove(key, request, budget, others)
+            decision = self._ended.remove(asked.found, budget, others)
         asked.waits_for = decision.waits_for
         return decision.answer
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput
+from heygem_daemon.spool.asked import clear_any, describe_request
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.finished import delete_member, find_published_member
 from heygem_daemon.spool.batch.journal import Batch
@@ -33,6 +34,7 @@ from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import batch_records, job_records, record_path
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
 from heygem_daemon.spool.recovery import Place, return_to_inbox
+from heygem_daemon.spool.request_files import RequestFile
 from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system import paths
 from heygem_daemon.system.folder_rights import CLOSED_MODE
@@ -83,33 +85,37 @@ def beginning_retry(
     asked: str,
     place: Place,
     options: NewOptions | None = None,
+    request: RequestFile | None = None,
 ) -> Steps[str | Batch]:
     """Return a failed or published job to its inbox, and its name there; or begin to return members
     of one batch. What was published stays in the outbox.
 
     ``asked``: the name that was asked for, which may be that of one member. ``options``: the
-    new sidecar; None: they keep their own. Raises BadInput if input files are missing or were
-    changed.
+    new sidecar; None: they keep their own. ``request``: what asks for it, whose file is deleted
+    before the first file of a job moves, and for a batch by the caller; None: a command does it
+    itself. Raises BadInput if input files are missing or were changed.
     """
     record = found[-1]
     if isinstance(record, BatchRecord):
-        return batches.retries.begin_published(record, asked, options)
+        return batches.retries.begin_published(record, asked, options, request)
     if record.journal.member is not None:
-        return (yield from _beginning_members(layout, batches, found, asked, options))
+        return (yield from _beginning_members(layout, batches, found, asked, options, request))
     folder = layout.processing / record.id
     if not is_folder(folder):  # otherwise a retry was interrupted, and has some of the inputs
         _check_inputs(layout, record, SharedMedia(layout))
     options = options.of([record.journal]) if options else None
-    journal = _returned(record.journal, options)
+    journal = _returned(layout, record.journal, options, request)
     files.make_folder(folder, CLOSED_MODE)
     save_journal(files, folder, journal)
     sidecar = job_from_journal(folder, journal).sidecar
     if options is not None and not paths.exists(sidecar):
         options.place(files, sidecar)
-    take_back(layout, files, record, folder)
-    returned = return_to_inbox(place(journal.folder), files, folder, journal)
     if options is not None:
         options.discard(files)
+    if request is not None:
+        clear_any(files, request)
+    take_back(layout, files, record, folder)
+    returned = return_to_inbox(place(journal.folder), files, folder, journal)
     return split_extension(returned.audio_name)[0]
 
 
@@ -119,6 +125,7 @@ def _beginning_members(
     found: Sequence[AnyRecord],
     asked: str,
     options: NewOptions | None,
+    request: RequestFile | None,
 ) -> Steps[Batch]:
     members = [each for each in found if isinstance(each, JobRecord)]
     shared, lacks_media = SharedMedia(layout), False
@@ -131,6 +138,7 @@ def _beginning_members(
         options,
         is_alone=fold(asked) == fold(members[-1].title),
         keeps_names=len(members) > 1 and lacks_media,
+        request=request,
     )
 
 
@@ -153,9 +161,17 @@ def removing(
     return gone
 
 
-def _returned(journal: Journal, options: NewOptions | None) -> Journal:
+def _returned(
+    layout: SpoolLayout,
+    journal: Journal,
+    options: NewOptions | None,
+    request: RequestFile | None,
+) -> Journal:
     """Return the journal of a job on its way to the inbox, with the name of its new sidecar."""
     changes: dict[str, object] = {"outcome": "returned"}
+    if request is not None:
+        has_options = options is not None
+        changes["asked_by"] = describe_request(layout, request, takes_options=has_options)
     if options is not None:
         changes["sidecar_name"] = split_extension(journal.video_name)[0] + SIDECAR_SUFFIX
     return journal.model_copy(update=changes)

@@ -20,6 +20,7 @@ from heygem_daemon.spool.finished import has_media
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import load_record, record_path
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
+from heygem_daemon.spool.request_files import RequestFile
 from heygem_daemon.spool.steps import Steps, finish, guarded
 
 
@@ -54,15 +55,25 @@ class EndedJobs:
         return begun if isinstance(begun, str) else finish(retries.returning(begun))
 
     def beginning_retry(
-        self, names: Sequence[str], asked: str, options: NewOptions | None = None
+        self,
+        names: Sequence[str],
+        asked: str,
+        options: NewOptions | None = None,
+        request: RequestFile | None = None,
     ) -> Steps[str | Batch]:
         """Begin the same, in steps, for what the records ``names`` in .state/finished/ are about;
         of a batch that is not called ``asked``, for its published member of that name. Return the
-        job's name in the inbox, or the batch that goes back and is to be continued."""
-        return (yield from guarded(self._guard, self._loading(names, asked, options)))
+        job's name in the inbox, or the batch that goes back and is to be continued. ``request``: as
+        for ``beginning_retry`` of the spool."""
+        steps = self._loading(names, asked, options, request)
+        return (yield from guarded(self._guard, steps))
 
     def _loading(
-        self, names: Sequence[str], asked: str, options: NewOptions | None
+        self,
+        names: Sequence[str],
+        asked: str,
+        options: NewOptions | None,
+        request: RequestFile | None,
     ) -> Steps[str | Batch]:
         found: list[AnyRecord] = []
         for number, name in enumerate(names, 1):
@@ -71,13 +82,17 @@ class EndedJobs:
                 yield
         if not found:
             raise BadInput("It has just been removed or taken back.")
-        return (yield from self._beginning(found, asked, options))
+        return (yield from self._beginning(found, asked, options, request))
 
     def _beginning(
-        self, found: Sequence[AnyRecord], asked: str, options: NewOptions | None
+        self,
+        found: Sequence[AnyRecord],
+        asked: str,
+        options: NewOptions | None,
+        request: RequestFile | None = None,
     ) -> Steps[str | Batch]:
-        layout, files, batches = self._layout, self._files, self._batches
-        return beginning_retry(layout, files, batches, found, asked, self._place, options)
+        layout, files, batches, place = self._layout, self._files, self._batches, self._place
+        return beginning_retry(layout, files, batches, found, asked, place, options, request)
 
     def has_inputs(self, name: str, asked: str) -> bool:
         """Return whether the sound or the video of the job with the record ``name`` in

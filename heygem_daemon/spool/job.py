@@ -38,9 +38,19 @@ def _check_file_name(value: object) -> str:
     return value
 
 
+def _check_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
 FileName = Annotated[str, PlainValidator(_check_file_name)]
 """One component of a path, which cannot lead out of its folder. It may hold surrogates for
 undecodable bytes, which pydantic's own strings refuse."""
+
+
+AnyText = Annotated[str, PlainValidator(_check_text)]
+"""Any text, also with surrogates for undecodable bytes."""
 
 
 UnixTime = Annotated[float, Field(ge=0, le=253_402_300_799, allow_inf_nan=False)]
@@ -104,6 +114,27 @@ class Membership(FrozenModel):
     """Internal name in the batch's media folder, which the members share."""
     video: FileName
     """Internal name in the batch's media folder."""
+
+
+class AskedBy(FrozenModel):
+    """The request for which a job or a batch goes back to the inbox. Its file is deleted before the
+    first file of the job moves: a request that is still there after a crash is this one, and is not
+    carried out again."""
+
+    path: tuple[FileName, ...]
+    """Of its file, below the spool."""
+    inode: int
+    asked_ns: int
+    """The ctime of its file, nanoseconds since the epoch."""
+    size: int
+    name: AnyText
+    """The rest is what ``spool.requests.Request`` has."""
+    shown: str
+    owner: int
+    folder: FileName | Literal[""] | None
+    is_blank: bool = False
+    takes_options: bool = False
+    """Whether a new sidecar comes with it."""
 
 
 class Journal(FrozenModel):
@@ -174,6 +205,8 @@ class Journal(FrozenModel):
     """Whether it failed since somebody cancelled it."""
     published: tuple[PublishedFile, ...] = ()
     """The job's files in the outbox."""
+    asked_by: AskedBy | None = None
+    """The request for which it goes back to the inbox; None: it does not, or a command does it."""
 
     @property
     def input_names(self) -> dict[str, str]:

@@ -5,14 +5,15 @@ from pathlib import Path
 
 from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
 from heygem_daemon.spool import claim, publish
+from heygem_daemon.spool.asked import clear_any, is_open, request_of
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.batch.journal import BATCH_FILE, load_batch
 from heygem_daemon.spool.claimed_folders import close_claimed_folders, open_released_folders
-from heygem_daemon.spool.files import FileOperations, is_folder
+from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.finished import take_back
 from heygem_daemon.spool.hot_folders import HotFolders
 from heygem_daemon.spool.input_names import normalise_names
-from heygem_daemon.spool.job import JOURNAL_FILE, Job, Journal
+from heygem_daemon.spool.job import JOURNAL_FILE, SIDECAR_FILE, Job, Journal
 from heygem_daemon.spool.layout import (
     SpoolLayout,
     folders_in,
@@ -20,17 +21,22 @@ from heygem_daemon.spool.layout import (
     load_journal,
     names_in,
 )
+from heygem_daemon.spool.names import split_extension
 from heygem_daemon.spool.reason import LANGUAGE_RULE
 from heygem_daemon.spool.record_store import (
     interrupted_retry,
     names_of_records,
     set_aside_unreadable,
 )
+from heygem_daemon.spool.request_files import RequestFile
 
 Place = Callable[[str], SpoolLayout]
 
 OnFault = Callable[[Path, Exception], None]
 """Takes what could not be recovered, most often a folder of processing/, and what was raised."""
+
+OnReturn = Callable[[RequestFile, str], None]
+"""Takes the request for which a job is in the inbox again, and the job's name there."""
 
 
 def recover(
@@ -40,6 +46,7 @@ def recover(
     active_ids: Collection[str],
     place: Place,
     on_fault: OnFault | None = None,
+    on_return: OnReturn = lambda _request, _name: None,
 ) -> list[Job]:
     """Finish everything in processing/ that was interrupted, and return the jobs to queue.
 
@@ -47,12 +54,17 @@ def recover(
 
     Jobs and batches whose id is in ``active_ids`` are skipped. What is not queued is published,
     failed, returned to the inbox, or set aside in failed/. Whatever raises anything is passed to
-    ``on_fault``, and the others go on; None: the error is raised.
+    ``on_fault``, and the others go on; None: the error is raised. ``on_return`` is called with each
+    request for which a job goes back.
     """
     found: list[Job] = []
 
     def recover_jobs(folder: Path) -> None:
-        found.extend(_recover_folder(layout, files, batches, folder, active_ids, place))
+        batch = load_batch(folder)
+        if batch is not None:
+            found.extend(batches.recover(batch, active_ids))
+        elif (job := _recover_job(layout, files, folder, place, on_return)) is not None:
+            found.append(job)
 
     _try(layout.processing, lambda _path: close_claimed_folders(layout), on_fault)
     for path in (layout.finished / name for name in names_of_records(layout)):
@@ -94,22 +106,8 @@ def return_to_inbox(
     return returned
 
 
-def _recover_folder(
-    layout: SpoolLayout,
-    files: FileOperations,
-    batches: Batches,
-    folder: Path,
-    active_ids: Collection[str],
-    place: Place,
-) -> list[Job]:
-    if (batch := load_batch(folder)) is not None:
-        return batches.recover(batch, active_ids)
-    job = _recover_job(layout, files, folder, place)
-    return [] if job is None else [job]
-
-
 def _recover_job(
-    layout: SpoolLayout, files: FileOperations, folder: Path, place: Place
+    layout: SpoolLayout, files: FileOperations, folder: Path, place: Place, on_return: OnReturn
 ) -> Job | None:
     journal = load_journal(folder)
     if journal is None:
@@ -132,10 +130,32 @@ def _recover_job(
             return job
         return_to_inbox(place(journal.folder), files, folder, journal)
     else:
-        if (record := interrupted_retry(layout, journal.id)) is not None:
-            take_back(layout, files, record, folder)
-        return_to_inbox(place(journal.folder), files, folder, journal)
+        _finish_return(layout, files, folder, journal, place, on_return)
     return None
+
+
+def _finish_return(
+    layout: SpoolLayout,
+    files: FileOperations,
+    folder: Path,
+    journal: Journal,
+    place: Place,
+    on_return: OnReturn,
+) -> None:
+    """Continue a return to the inbox that was interrupted. One that waits for the options of its
+    request has taken nothing: it is undone, and the request carried out anew."""
+    request = request_of(layout, journal.asked_by) if journal.asked_by is not None else None
+    if journal.asked_by is not None and request is not None:
+        lacks_options = journal.asked_by.takes_options and not is_file(folder / SIDECAR_FILE)
+        if lacks_options and is_open(request):
+            claim.discard_job_folder(files, folder)
+            return
+        clear_any(files, request)
+    if (record := interrupted_retry(layout, journal.id)) is not None:
+        take_back(layout, files, record, folder)
+    returned = return_to_inbox(place(journal.folder), files, folder, journal)
+    if request is not None:
+        on_return(request, split_extension(returned.audio_name)[0])
 
 
 def set_aside_claimed(

@@ -196,16 +196,16 @@ class Spool(SpoolLayout):
             return take_late_sidecar(self.files, job, sidecar, answer, hot_folder)
 
     def recover(
-        self, active_ids: Collection[str] = (), on_fault: recovery.OnFault | None = None
+        self,
+        active_ids: Collection[str] = (),
+        on_fault: recovery.OnFault | None = None,
+        on_return: recovery.OnReturn = lambda _request, _name: None,
     ) -> list[Job]:
-        """Finish what a crash or fault interrupted, and return the jobs to queue, oldest first.
-
-        Called at the start, and after SpoolUnavailable. ``active_ids`` and ``on_fault`` are those
-        of ``recovery.recover``.
-        """
+        """Finish what a crash or fault interrupted, and return the jobs to queue, oldest first: at
+        the start, and after SpoolUnavailable. The arguments are those of ``recovery.recover``."""
         with self._guard():
             files, batches, place = self.files, self.batches, self._place
-            found = recovery.recover(self, files, batches, active_ids, place, on_fault)
+            found = recovery.recover(self, files, batches, active_ids, place, on_fault, on_return)
             self.progress.clear_all_but(active_ids)
         return sorted(found, key=lambda job: (job.journal.claimed_at, job.id))
 

@@ -1,6 +1,7 @@
 """Batches on their way back to the inbox, and what goes wrong with them."""
 
 import errno
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -9,9 +10,12 @@ import pytest
 
 from heygem_daemon.language.translator import translator
 from heygem_daemon.service.loop import Service
+from heygem_daemon.spool.command_requests import leave_request
+from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.untrusted import TextLimits, read_text
 from tests.fakes.executor import refuse, rendered
 from tests.fakes.service import ServiceHarness
+from tests.spool.conftest import Disk, Killed
 
 KINDS = ("failed", "published")
 
@@ -71,20 +75,22 @@ def test_a_return_ends_with_one_answer(harness: ServiceHarness, service: Service
     assert answers(harness) == ["show is in the inbox again"]
 
 
+@pytest.mark.parametrize("records_a_look", [200, 1])
 def test_a_crash_before_the_request_is_gone_renders_nothing_twice(
-    harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
+    harness: ServiceHarness,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    records_a_look: int,
 ) -> None:
-    class Killed(BaseException):
-        pass
-
     def die(*_args: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("heygem_daemon.service.steering.clear_request", die)
+        patch.setattr("heygem_daemon.service.steering.clear_any", die)
         with pytest.raises(Killed):
             begin_retry(harness, service)
     harness.kill(service)
+    monkeypatch.setattr("heygem_daemon.service.ended_requests.RECORDS_A_LOOK", records_a_look)
     again, before = harness.service(), len(harness.executor.submitted)
     harness.run_rounds(again, 2.0)
     assert answers(harness) == ["show is in the inbox again"]
@@ -130,3 +136,74 @@ def test_who_asked_is_told_that_somebody_has_removed_a_return(
     assert told.endswith(": its folder in processing/ was removed, not by the daemon")
     assert translator("zh").knows(told)
     assert harness.processing() == 0
+
+
+class ArmedDisk(Disk):
+    """Kills the process before an operation, counted from when it was armed."""
+
+    left = -1
+
+    def before(self, step: str, number: int, path: Path) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed(step)
+
+
+def on_other_spool(harness: ServiceHarness, root: Path, disk: Disk) -> ServiceHarness:
+    """Return the same with a new spool."""
+    spool = Spool(root, harness.clock.wall, disk)
+    settings = harness.settings.model_copy(update={"spool": root})
+    other = ServiceHarness(spool, harness.clock, harness.log, settings)
+    other.executor.now = harness.clock.monotonic
+    return other
+
+
+@pytest.mark.parametrize(
+    ("kind", "asks"),
+    [
+        ("failed", "by a file"),
+        ("published", "with options"),
+        ("failed", "with options beside"),
+        ("published", "a command"),
+    ],
+)
+def test_a_retry_killed_at_any_step_renders_once_and_is_answered(
+    harness: ServiceHarness, tmp_path: Path, kind: str, asks: str
+) -> None:
+    new = 'face = "left"\n'
+    for step in itertools.count(1):
+        disk = ArmedDisk()
+        each = on_other_spool(harness, tmp_path / str(step), disk)
+        each.executor.answer = refuse if kind == "failed" else rendered
+        service = each.service()
+        each.drop("talk.wav", "talk.mp4")
+        each.run_rounds(service, 12.0)
+        name = "heygem-daemon retry talk" if asks == "a command" else "talk.retry"
+        asked = None
+        if asks == "a command":
+            asked = leave_request(each.spool, disk, "retry", "talk", each.clock.wall(), new)
+        else:
+            (each.spool.inbox / name).write_text(new if asks == "with options" else "")
+        if asks == "with options beside":
+            (each.spool.inbox / "talk.toml").write_text(new)
+        disk.left = step
+        try:
+            each.run_rounds(service, 6.0)
+        except Killed:
+            each.kill(service)
+        else:
+            break
+        disk.left = -1
+        has_journal = [*each.spool.processing.glob("*/job.json")]
+        is_back = not has_journal and (each.spool.inbox / "talk.wav").exists()
+        again = each.service()
+        each.run_rounds(again, 16.0)
+        assert len(each.executor.submitted) == 2, step
+        assert (each.executor.submitted[-1].options.face == "left") == (asks != "by a file")
+        if not is_back:  # else the job itself shows what became of the request
+            assert answers(each, name)[-1:] == ["talk is in the inbox again"], step
+            assert asked is None or (each.spool.requests / f"{asked}.answer").is_file()
+        assert [*each.spool.inbox.iterdir()] == []
+        assert each.processing() == 0
+        each.close()
+    assert step > 8

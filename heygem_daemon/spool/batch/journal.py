@@ -29,6 +29,7 @@ from heygem_daemon.spool.free_names import NamePlace, TakenNames
 from heygem_daemon.spool.job import (
     MEDIA_FOLDER,
     STAGE_FOLDER,
+    AskedBy,
     FileName,
     FrozenModel,
     Journal,
@@ -165,6 +166,8 @@ class BatchJournal(FrozenModel):
     retry_of: FileName | None = None
     """The id of the finished batch whose inputs a retry takes back, those of ``members``; None: it
     is no such retry."""
+    asked_by: AskedBy | None = None
+    """The request for which it goes back to the inbox; None: it does not, or a command does it."""
 
     @property
     def title(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.access import SpoolAccess
+from heygem_daemon.spool.asked import describe_request
 from heygem_daemon.spool.batch.journal import (
     COMMON_SIDECAR,
     Batch,
@@ -30,6 +31,7 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import record_path
 from heygem_daemon.spool.records import BatchRecord, JobRecord
+from heygem_daemon.spool.request_files import RequestFile
 from heygem_daemon.spool.steps import Steps, guarded
 from heygem_daemon.system.folder_rights import CLOSED_MODE
 
@@ -48,12 +50,14 @@ class BatchRetries:
         *,
         is_alone: bool = False,
         keeps_names: bool = False,
+        request: RequestFile | None = None,
     ) -> Batch:
         """Begin to return failed members of one batch to the inbox as a folder of pairs.
 
         ``options``: the sidecar for all; None: they keep their own. It also takes the place of the
         own sidecar of a member that ``is_alone``: nobody named the batch.
-        ``keeps_names``: whether they share media, which then keep the users' names.
+        ``keeps_names``: whether they share media, which then keep the users' names. ``request``:
+        what asks for it; None: a command does it itself.
         """
         with self._guard():
             options = options.of([each.journal for each in members]) if options else None
@@ -72,21 +76,27 @@ class BatchRetries:
                     replaces_sidecar=options is not None and is_alone,
                 ),
                 options,
+                request,
             )
             if options is not None:
                 options.discard(self._files)
             return batch
 
     def begin_published(
-        self, record: BatchRecord, asked: str, options: NewOptions | None = None
+        self,
+        record: BatchRecord,
+        asked: str,
+        options: NewOptions | None = None,
+        request: RequestFile | None = None,
     ) -> Batch:
         """Begin to return the inputs of published members to the inbox as a folder: of all, or of
-        the one that ``asked`` names as ``batch/member``. What was published stays. ``options``: as
-        for ``begin_failed``. Raises BadInput if they are not all there unchanged."""
+        the one that ``asked`` names as ``batch/member``. What was published stays. ``options``
+        and ``request``: as for ``begin_failed``. Raises BadInput if they are not all there
+        unchanged."""
         with self._guard():
             journal = plan_retry(self._layout, record, asked, self._clock())
             options = options.of(published_ends(record, asked)) if options else None
-            batch = self._begin(journal, options)
+            batch = self._begin(journal, options, request)
             first = take_back_inputs(self._place(journal.folder), self._files, batch)
             try:
                 next(first)
@@ -122,9 +132,15 @@ class BatchRetries:
         found = (each for each in self.under_way() if records_of(each) & {*names})
         return next(found, None)
 
-    def _begin(self, journal: BatchJournal, options: NewOptions | None) -> Batch:
+    def _begin(
+        self, journal: BatchJournal, options: NewOptions | None, request: RequestFile | None
+    ) -> Batch:
         """Make the folder of a batch that goes back to the inbox."""
-        journal = journal.model_copy(update={"takes_options": options is not None})
+        changes: dict[str, object] = {"takes_options": options is not None}
+        if request is not None:
+            has_options = options is not None
+            changes["asked_by"] = describe_request(self._layout, request, takes_options=has_options)
+        journal = journal.model_copy(update=changes)
         batch = Batch(self._layout.processing / journal.id, journal)
         self._files.make_folder(batch.folder, CLOSED_MODE)
         save_batch(self._files, batch)
