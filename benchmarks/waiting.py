@@ -24,6 +24,9 @@ PATIENCE = 6
 """Quiet periods after which a file is accepted even if it looks incomplete."""
 
 IDLE_SECONDS = 10.0
+SCANS = 20
+"""How many scans count as the first ones: those of a thousand files of one owner are among them."""
+
 DROPS = 2
 """Pairs that are claimed although none can start."""
 
@@ -33,8 +36,10 @@ class Waiting:
     """A daemon with files waiting in its inbox."""
 
     files: int
+    first_scan_seconds: float
+    """CPU time of one inbox scan while files are examined, a hundred of each owner in a scan."""
     scan_seconds: float
-    """CPU time of one inbox scan."""
+    """CPU time of one inbox scan later."""
     cpu_share: float
     """CPU use of the idle daemon, 0-1 of one core."""
     memory: int
@@ -60,7 +65,7 @@ def waiting(files: int, folder: Path) -> Waiting:
         latencies = [latency(SpoolLayout(folder), f"new {number}") for number in range(DROPS)]
         memory = resident_bytes(daemon.pid)
     status = (folder / ".state" / "status.json").stat().st_size
-    return Waiting(files, scan_seconds(folder), share, memory, status, latencies)
+    return Waiting(files, *scan_seconds(folder), share, memory, status, latencies)
 
 
 @contextmanager
@@ -93,15 +98,16 @@ def latency(layout: SpoolLayout, name: str) -> float:
     return float(journal["claimed_at"]) - dropped - SETTLE_SECONDS
 
 
-def scan_seconds(folder: Path) -> float:
-    """Return the CPU seconds of one scan of the inbox: list, settle and pair up."""
+def scan_seconds(folder: Path) -> tuple[float, float]:
+    """Return the CPU seconds of one scan of the inbox (list, settle and pair up): the mean of the
+    first scans, and the median of as many later ones."""
     settings = Settings.model_validate({"spool": folder, "lone_file_minutes": 1e6})
     intake = Intake.from_settings(
         Spool(folder), settings, lambda _path: True, lambda _path: None, ItemFaults()
     )
     costs = []
-    for number in range(10):
+    for number in range(2 * SCANS):
         before = time.process_time()
         intake.scan(10.0 * number)
         costs.append(time.process_time() - before)
-    return statistics.median(costs)
+    return statistics.mean(costs[:SCANS]), statistics.median(costs[SCANS:])

@@ -67,7 +67,10 @@ class InboxPairs:
         return found
 
     def _update(self) -> None:
-        self._pairing = self._pair_files()
+        # Where the files have become no others, what follows from their pairing need not be found
+        # anew: the same object stays.
+        if (pairing := self._pair_files()) != self._pairing:
+            self._pairing = pairing
         paired = {path for pair in self._pairing.pairs for path in (pair.audio, pair.video)}
         in_pairs = [entry for entry in self._snapshot.entries if entry.path in paired]
         unknown = (*self._pairing.unexamined, *self.contents.find_unknown(in_pairs))

@@ -191,7 +191,8 @@ class Settler:
 
     def _unsettled_reason(self, file: "_TrackedFile", now: float) -> str | None:
         """Return why the file is not settled; None if it is."""
-        file.renamed = file.renamed or self._was_renamed(file)
+        if file.unchanged_scans == 0:
+            file.renamed = file.renamed or self._was_renamed(file)
         reason = None if self._is_marked_ready(file) else self._waiting_reason(file, now)
         file.settled = reason is None
         return reason
@@ -209,7 +210,7 @@ class Settler:
     def _was_renamed(self, file: "_TrackedFile") -> bool:
         """Return whether the file had a temporary name in the last scan. A file that is smaller
         than the draft was is a different one with the same inode."""
-        is_new = file.unchanged_scans == 0 and file.first_seen_at == file.unchanged_since
+        is_new = file.first_seen_at == file.unchanged_since
         return is_new and file.entry.size >= self._draft_sizes.get(file.entry.inode, math.inf)
 
     def _waiting_reason(self, file: "_TrackedFile", now: float) -> str | None:
@@ -306,7 +307,8 @@ class _TrackedFile:
 def _track_file(file: _TrackedFile | None, entry: FileEntry, now: float) -> _TrackedFile:
     if file is None:
         return _TrackedFile(entry, first_seen_at=now, unchanged_since=now)
-    if _file_identity(file.entry) != _file_identity(entry):
+    # A scan hands over the same object as long as the file is the same, which is quick to compare.
+    if file.entry is not entry and _file_identity(file.entry) != _file_identity(entry):
         return _TrackedFile(entry, first_seen_at=file.first_seen_at, unchanged_since=now)
     file.unchanged_scans += 1
     return file
