@@ -55,6 +55,8 @@ class Figures:
     """Relative to the source's."""
     alike: float | None = None
     """The same, compared with source pictures that are equally open."""
+    flicker: float | None = None
+    """Change from frame to frame where the aperture is still, relative to the source's."""
     outside: float | None = None
     """Changed samples outside the region."""
     aperture: float | None = None
@@ -130,6 +132,7 @@ def figures_of(face: str, sound: Sound, shot: Shot, measure: Measure) -> Figures
         else None,
         sharpness=quality.get("sharpness"),
         alike=shot.alike,
+        flicker=shot.flicker,
         outside=float(shot.outside),
     )
     return row if measure.speaker is None else compare_with_speaker(row, shot, measure.speaker)

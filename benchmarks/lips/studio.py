@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from benchmarks.lips.alike import Edges
 from benchmarks.lips.material import ROOT, Face, Sound
+from benchmarks.lips.steadiness import Changes
 from heygem_daemon.engines.base import Box, Device, Performance, Template
 from heygem_daemon.engines.builtin.audio.listening import Speech, resample_to_frames
 from heygem_daemon.engines.builtin.engine import BuiltinEngine
+from heygem_daemon.engines.builtin.warp.person import measure_person
 from heygem_daemon.face.tracking.mouth import APERTURE, measure_mouth_track
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.timeline import Timeline
@@ -71,6 +73,18 @@ class Shot:
     """The job's report."""
     alike: float | None = None
     """Sharpness relative to source pictures that are equally open."""
+    flicker: float | None = None
+    """Change from picture to picture where the aperture is still, relative to the source's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filmed:
+    """What is measured in a face's own pictures."""
+
+    edges: tuple[Floats, Floats]
+    """Apertures and Laplacian energies (K,)."""
+    still_change: float | None
+    """Mean change from picture to picture where the aperture is still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +107,7 @@ class Studio:
     engine: RecordingEngine = field(init=False)
     state: Path = field(init=False)
     """Folder of everything that the present program and weights have made."""
-    _edges: dict[str, tuple[Floats, Floats]] = field(default_factory=dict, init=False)
+    _seen: dict[str, Filmed] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         torch.set_num_threads(1)
@@ -144,8 +158,10 @@ class Studio:
             segment.unlink()
         landmarks = self.engine.template.track.landmarks[self.engine.timeline.source_indices]
         edges = Edges(landmarks)
+        person = measure_person(self.engine.template.track, self.engine.reference_face)
+        changes = Changes(person, self.engine.timeline.source_indices)
         with VideoReader(Path(rendered.result)) as reader:
-            track = self.engine.tracker.track(edges.observe(reader.read_range()))
+            track = self.engine.tracker.track(changes.observe(edges.observe(reader.read_range())))
         published = measure_mouth_track(track, self.engine.reference_face)
         performance = self.engine.performance
         drawn = [performance.region(frame) is not None for frame in range(len(published))]
@@ -153,7 +169,8 @@ class Studio:
         assert performance.target_parameters is not None, (
             "the built-in engine has target parameters"
         )
-        timeline = self.engine.timeline
+        timeline, filmed = self.engine.timeline, self._filmed(face)
+        still_change = changes.while_still(published[:, APERTURE])
         return Shot(
             fps=float(timeline.fps),
             heard=resample_to_frames(self.engine.speech, len(timeline), timeline.fps).scores,
@@ -162,20 +179,28 @@ class Studio:
             level=level_of(read_waveform(sound.audio)),
             outside=self._outside(face, np.flatnonzero(drawn)),
             report=json.loads(Path(rendered.report).read_text()),
-            alike=sharpness_alike(edges.with_apertures(published[:, APERTURE]), self._filmed(face)),
+            alike=sharpness_alike(edges.with_apertures(published[:, APERTURE]), filmed.edges),
+            flicker=None
+            if still_change is None or filmed.still_change is None
+            else still_change / filmed.still_change,
         )
 
-    def _filmed(self, face: Face) -> tuple[Floats, Floats]:
-        """Return the apertures and energies (K,) of a face's own pictures."""
-        if face.name not in self._edges:
-            track = self.engine.template.track
+    def _filmed(self, face: Face) -> Filmed:
+        """Return what is measured in a face's own pictures."""
+        if face.name not in self._seen:
+            track, reference = self.engine.template.track, self.engine.reference_face
             edges = Edges(np.asarray(track.landmarks))
+            changes = Changes(
+                measure_person(track, reference), np.arange(len(track), dtype=np.int32)
+            )
             with VideoReader(face.video) as reader:
-                for _ in edges.observe(reader.read_range()):
+                for _ in changes.observe(edges.observe(reader.read_range())):
                     pass
-            parameters = measure_mouth_track(track, self.engine.reference_face)
-            self._edges[face.name] = edges.with_apertures(parameters[:, APERTURE])
-        return self._edges[face.name]
+            apertures = measure_mouth_track(track, reference)[:, APERTURE]
+            self._seen[face.name] = Filmed(
+                edges.with_apertures(apertures), changes.while_still(apertures)
+            )
+        return self._seen[face.name]
 
     def _outside(self, face: Face, drawn: NDArray[np.intp]) -> int:
         """Return the changed samples outside the region in a few frames, before encoding."""

@@ -145,12 +145,16 @@ def _lines_of_pixels(rows: Sequence[Figures]) -> list[Line]:
     source, text, bar = "sharpness over the source's", "0.85-1.2", Bar(0.85, 1.2)
     alike = "… of a source that is as wide open"
     changed = summary(rows, "outside", max)
+    still, steady = "change while the aperture is still, over the source's", Bar(maximum=1.12)
+    worst = Bar(maximum=1.30)
     return [
         line(f"{source}: mean", text, bar, summary(rows, "sharpness")),
         line(f"{source}: lowest face", text, bar, per_face(rows, "sharpness", min)),
         line(f"{source}: highest face", text, bar, per_face(rows, "sharpness", max)),
         line(f"{alike}: lowest face", text, bar, per_face(rows, "alike", min)),
         line(f"{alike}: highest face", text, bar, per_face(rows, "alike", max)),
+        line(f"{still}: mean", "≤ 1.12", steady, per_face(rows, "flicker", mean)),
+        line(f"{still}: worst face", "≤ 1.30", worst, per_face(rows, "flicker", max)),
         line("samples changed outside the region", "0", Bar(0, 0), changed, digits=0),
     ]
 
