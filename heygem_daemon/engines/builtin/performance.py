@@ -29,6 +29,7 @@ from heygem_daemon.engines.builtin.warp.aim import (
 from heygem_daemon.engines.builtin.warp.field import WarpFields, build_warp_fields, inner_lip_lines
 from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView, crop_view
 from heygem_daemon.engines.builtin.warp.person import Person
+from heygem_daemon.engines.builtin.warp.steadying import steady_shapes
 from heygem_daemon.face.reading.landmarks import INNER_UPPER_LIP
 
 BLOCK_FRAMES = 16
@@ -153,12 +154,15 @@ class MouthPerformance(FullColourPerformance):
         last = min((number + 1) * BLOCK_FRAMES, len(plan.boxes))
         frames = [k for k in range(number * BLOCK_FRAMES, last) if plan.boxes[k] is not None]
         has_donor = np.where(plan.donors.first[frames] < len(self._bank), 1, 0)
+        sources, strength = plan.sources[frames].astype(np.intp), plan.strength[frames]
+        steadying = steady_shapes(self._person, sources, self._basis)
         motion = compute_motion(
             self._person,
-            plan.sources[frames].astype(np.intp),
+            sources,
             plan.drawn_targets[frames],
-            np.maximum(plan.strength[frames] * has_donor, plan.painted_shares[frames]),
+            np.maximum(strength * has_donor, plan.painted_shares[frames]),
             self._basis,
+            strength[:, None, None] * steadying,
         )
         return _MotionBlock(number, {frame: place for place, frame in enumerate(frames)}, motion)
 
@@ -195,17 +199,24 @@ def inner_lips(points: Floats) -> InnerLips:
 
 
 def compute_motion(
-    person: Person, sources: NDArray[np.intp], target: Floats, replaced_share: Floats, basis: Floats
+    person: Person,
+    sources: NDArray[np.intp],
+    target: Floats,
+    replaced_share: Floats,
+    basis: Floats,
+    steadying: Floats | None = None,
 ) -> MouthMotion:
     """Return the motion of B output frames.
 
     The frames show the pictures ``sources`` (B,) with the mouth parameters ``target`` (B, 4).
     ``replaced_share``: (B,), the share of the mouth's inside that comes from elsewhere, 0-1;
-    ``basis``: (4, 478, 3), as in ``MouthShape``.
+    ``basis``: (4, 478, 3), as in ``MouthShape``; ``steadying``: (B, 478, 3), a movement as from
+    ``steady_shapes`` that comes before; None: none.
     """
     canonical = person.canonical_landmarks(sources)
     current = person.plane_landmarks(sources)
-    movement = move_landmarks(canonical, target, basis) - canonical
+    steady = canonical if steadying is None else canonical + steadying
+    movement = move_landmarks(steady, target, basis) - canonical
     drawn = current + person.planes.project_movement(sources, movement)
     closing, distance = measure_tuck(current, drawn)
     tuck = np.maximum(closing, replaced_share * interior_visibility(current))

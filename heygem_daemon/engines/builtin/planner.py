@@ -33,6 +33,7 @@ from heygem_daemon.engines.builtin.targets.calibration import (
     lip_closure,
     mouth_targets,
 )
+from heygem_daemon.engines.builtin.targets.calming import calm_targets
 from heygem_daemon.engines.builtin.targets.speaker_adaptation import (
     SpeakerAdaptation,
     apply_correction,
@@ -125,7 +126,7 @@ def plan_targets(
         # Every person gets ranks over the whole audio: a part of it is not a speech of its own.
         targets[shown] = mouth_targets(frame_speech, expression, styles[number], fps)[shown]
     targets[:, APERTURE] = limit_aperture_speed(targets[:, APERTURE], fps)
-    return limit_to_drawable(targets, source)
+    return calm_targets(limit_to_drawable(targets, source), shot, fps)
 
 
 def speech_warnings(speech: Speech) -> tuple[str, ...]:
