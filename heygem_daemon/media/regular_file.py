@@ -20,6 +20,9 @@ from heygem_daemon.system.checksum import sha256_of_file
 REPLACE_FILE_HINT = "Export or copy the file again and put the new one in the inbox."
 _ACCESS_LIST = "system.posix_acl_access"  # acl(5)
 _NOT_REGULAR = {errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP, errno.EISDIR}
+_HELD = {errno.EAGAIN, errno.EBUSY, errno.ETXTBSY}
+"""EAGAIN: a program holds a lease on the file (fcntl(2)), as Samba does for a client that has it
+open."""
 
 
 def open_regular(path: Path) -> FileIO:
@@ -53,6 +56,8 @@ def reading(path: Path) -> Iterator[FileIO]:
 
 def unreadable(path: Path, error: OSError) -> EnvironmentFault:
     """Return the fault of a file that cannot be read."""
+    if error.errno in _HELD:
+        return EnvironmentFault(f"{path.name} cannot be read now: another program holds it.")
     code = errno.errorcode.get(error.errno or 0, "unknown error")
     return EnvironmentFault(f"{path.name} cannot be read ({code}): {error.strerror}.")
 

@@ -1,8 +1,10 @@
 """A file that is exchanged for a link while it is read does not lead elsewhere."""
 
 import ast
+import fcntl
 import os
 import re
+import signal
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -362,3 +364,16 @@ def test_a_file_whose_access_list_forbids_its_reading_is_refused(tmp_path: Path)
     os.chown(path, 70_003, 70_003)
     with without_rights(), pytest.raises(BadInput, match="its owner's permissions forbid it"):
         open_regular(path)
+
+
+def test_a_file_under_a_lease_is_said_to_be_held(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"video")
+    previous = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel asks for the lease back
+    try:
+        with path.open("rb") as holder:
+            fcntl.fcntl(holder, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            with pytest.raises(EnvironmentFault, match="another program holds it"):
+                open_regular(path)
+    finally:
+        signal.signal(signal.SIGIO, previous)
