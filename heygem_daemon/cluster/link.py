@@ -95,8 +95,8 @@ class ClusterLink:
                 if holders:  # two nodes of one name would be one place
                     name = f"{name}-{node.id[:6]}"
                 self._names[node.id] = name
-            named = ClusterNode(node.id, name)
-            threading.Thread(target=self._serve, args=(named,), name=name, daemon=True).start()
+            named, path = ClusterNode(node.id, name), self._spool_on(plain_name(node.name))
+            threading.Thread(target=self._serve, args=(named, path), name=name, daemon=True).start()
 
     def give(self, order: AgentOrder) -> None:
         """Pass an order to its agent; one that is gone gets none."""
@@ -115,11 +115,11 @@ class ClusterLink:
             with suppress(NodeSilent):
                 agent.kill()
 
-    def _serve(self, node: ClusterNode) -> None:
-        """Start an agent on a node and follow it until it is lost."""
+    def _serve(self, node: ClusterNode, path: str) -> None:
+        """Start an agent on a node and follow it until it is lost. ``path``: of the spool there."""
         agent: AgentHandle | None = None
         try:
-            agent = self._cluster.start_agent(node, self._agent_setup(node).model_dump_json())
+            agent = self._cluster.start_agent(node, self._agent_setup(node, path).model_dump_json())
             facts = _parse(NodeFacts, agent.facts(FACTS_SECONDS))
             difference = find_difference(self._owner, facts)
             if difference is None:
@@ -156,10 +156,12 @@ class ClusterLink:
     def _ask(self, agent: AgentHandle) -> NodeReport:
         return _parse(NodeReport, agent.report(WAIT_SECONDS, self._silent_seconds))
 
-    def _agent_setup(self, node: ClusterNode) -> Message:
-        setup = self._setup.agents
-        path = self._setup.paths.get(node.name, setup.head_spool)
-        return setup.model_copy(update={"node": node.name, "spool": path})
+    def _spool_on(self, name: str) -> str:
+        """Return the path of the spool on a node. ``name``: its own, which another may have too."""
+        return self._setup.paths.get(name, self._setup.agents.head_spool)
+
+    def _agent_setup(self, node: ClusterNode, path: str) -> Message:
+        return self._setup.agents.model_copy(update={"node": node.name, "spool": path})
 
 
 def _parse(model: type[T], text: str) -> T:

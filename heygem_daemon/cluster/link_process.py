@@ -1,6 +1,7 @@
 """The link, on the daemon's side: it is started, written to, read from, and ended."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -15,6 +16,10 @@ from heygem_daemon.protocol import encode_message
 
 LINK_COMMAND = (sys.executable, "-m", "heygem_daemon.cluster.link")
 STDERR_LINES = 20
+FRAME = re.compile(r"\[0x[0-9a-f]+\]( |$)|\*\*\* StackTrace")
+"""A line of the trace of a library; what happened is in the line above the trace."""
+PLACE = re.compile(r"^\[[^]]*\] (\([^)]*\) )?\S+:\d+: +")
+"""Time, process and source line, which Ray's libraries write before what happened."""
 EXIT_SECONDS = 3.0
 """How long the link may take to end its agents and itself."""
 
@@ -106,5 +111,6 @@ class LinkProcess:
         if self._process.stderr is not None:
             with self._process.stderr as lines:
                 for line in lines:
-                    if text := line.decode(errors="replace").rstrip():
-                        self._stderr.append(text)
+                    text = line.decode(errors="replace").rstrip()
+                    if text and not FRAME.search(text):
+                        self._stderr.append(PLACE.sub("", text))
