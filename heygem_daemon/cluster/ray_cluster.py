@@ -16,6 +16,7 @@ from heygem_daemon.cluster.nodes import AgentHandle, ClusterNode, NodeSilent
 
 NAMESPACE = "heygem-daemon"
 ORDERS = "orders"
+REFUSED = ray.exceptions.AuthenticationError.__name__
 CALLS_AT_ONCE = 4
 """Of one agent: a report waits for events while orders come."""
 
@@ -49,14 +50,14 @@ class RayCluster:
             )
             self._here = ray.get_runtime_context().get_node_id()
         except Exception as error:
-            raise NodeSilent(_first_line(error)) from error
+            raise NodeSilent(_reason(error)) from error
 
     def nodes(self) -> list[ClusterNode]:
         """Return the machines that live, without this one. Raises NodeSilent."""
         try:
             found = [each for each in ray.nodes() if each["Alive"]]
         except Exception as error:
-            raise NodeSilent(_first_line(error)) from error
+            raise NodeSilent(_reason(error)) from error
         others = [each for each in found if each["NodeID"] != self._here]
         return [ClusterNode(each["NodeID"], _name(each)) for each in others]
 
@@ -81,7 +82,7 @@ class RayCluster:
             )
             return RayActor(options.remote(setup))
         except Exception as error:
-            raise NodeSilent(_first_line(error)) from error
+            raise NodeSilent(_reason(error)) from error
 
 
 class RayActor:
@@ -97,7 +98,7 @@ class RayActor:
         try:
             self._actor.order.remote(order)
         except Exception as error:
-            raise NodeSilent(_first_line(error)) from error
+            raise NodeSilent(_reason(error)) from error
 
     def report(self, wait_seconds: float, seconds: float) -> str:
         return self.ask("report", (wait_seconds,), seconds)
@@ -106,7 +107,7 @@ class RayActor:
         try:
             ray.kill(self._actor)
         except Exception as error:
-            raise NodeSilent(_first_line(error)) from error
+            raise NodeSilent(_reason(error)) from error
 
     def ask(self, method: str, arguments: tuple[object, ...], seconds: float) -> str:
         """Call a method. Raises NodeSilent where there is no answer within ``seconds``."""
@@ -116,7 +117,7 @@ class RayActor:
         except ray.exceptions.GetTimeoutError as error:
             raise NodeSilent(f"it has not answered for {seconds:g} s") from error
         except Exception as error:
-            raise NodeSilent(_first_line(error)) from error
+            raise NodeSilent(_reason(error)) from error
 
 
 def _name(node: dict[str, Any]) -> str:
@@ -125,8 +126,17 @@ def _name(node: dict[str, Any]) -> str:
     return name if name and name != address else str(node.get("NodeManagerHostname") or address)
 
 
-def _first_line(error: Exception) -> str:
-    """Return the kind of an error of Ray and the first line of its text: the rest is a trace."""
+def _reason(error: BaseException) -> str:
+    """Return why a call of Ray failed, as a clause. What follows the first line is a trace."""
+    cause: BaseException | None = error
+    while cause is not None:
+        # Where it comes from a thread of Ray, only its name is left, in the text of another one.
+        if type(cause).__name__ == REFUSED or REFUSED in str(cause):
+            return (
+                "the token of this machine is missing or is not that of the head: see RAY_AUTH_MODE"
+                " and RAY_AUTH_TOKEN_PATH"
+            )
+        cause = cause.__cause__
     lines = str(error).strip().splitlines()
     name = type(error).__name__
     return f"{name}: {lines[0].removesuffix('.')}" if lines else name

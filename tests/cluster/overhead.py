@@ -23,6 +23,7 @@ from heygem_daemon.gpu.placement import CPU, DeviceChoice
 from heygem_daemon.protocol import Render, Rendered
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.pool import WorkerPool
+from tests.cluster.machines import Machines
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = (sys.executable, str(ROOT / "tests" / "worker" / "fake_worker.py"))
@@ -88,10 +89,9 @@ class Stopwatch:
 
 def main() -> None:
     """Print the medians and their difference."""
-    from tests.cluster.machines import Machines  # noqa: PLC0415 - Ray is an extra
-
     os.environ["PYTHONPATH"] = str(ROOT)  # Ray's processes import this module
     machines = Machines()
+    os.environ |= machines.environment
     try:
         machines.add("anna")
         with tempfile.TemporaryDirectory() as folder:

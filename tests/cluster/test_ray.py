@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.machines import Daemon, Machines
+from tests.cluster.daemon import Daemon
+from tests.cluster.machines import Machines
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("ray", reason="Ray is not installed: 'make cluster' installs it")
@@ -26,7 +27,7 @@ def machines() -> Iterator[Machines]:
 
 @pytest.fixture
 def daemon(tmp_path: Path, machines: Machines) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path / "spool", machines.address)
+    daemon = Daemon(tmp_path / "spool", machines.address, machines.environment)
     yield daemon
     daemon.close()
 

@@ -13,6 +13,8 @@ from heygem_daemon.config.settings import Settings
 from heygem_daemon.doctor.cluster_answers import ClusterQuestion
 from heygem_daemon.doctor.cluster_probe import ask_nodes
 from heygem_daemon.spool.spool import Spool
+from tests.cluster.daemon import PROGRAM
+from tests.cluster.machines import Machines
 from tests.fakes.examined_cluster import FakeExaminedCluster
 
 
@@ -75,12 +77,10 @@ def test_one_node_that_hangs_or_is_gone_keeps_nothing_from_the_others(spool: Pat
 @pytest.mark.timeout(300)
 def test_nodes_of_ray_are_examined(spool: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: 'make cluster' installs it")
-    from tests.cluster.machines import PROGRAM, Machines  # noqa: PLC0415 - needs Ray
-
     machines = Machines()
     try:
-        machines.add("anna")
-        machines.add("bert")
+        for each in (machines.add("anna"), machines.add("bert")):
+            each.wait()
         settings = {
             "HEYGEM_SPOOL": str(spool),
             "HEYGEM_CLUSTER": machines.address,
@@ -89,7 +89,7 @@ def test_nodes_of_ray_are_examined(spool: Path) -> None:
         }
         child = subprocess.run(
             [PROGRAM, "doctor", "--cluster", "--quick", "--json"],
-            env=os.environ | settings,
+            env=os.environ | machines.environment | settings,
             stdout=subprocess.PIPE,
             check=False,
         )

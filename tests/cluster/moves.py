@@ -1,0 +1,56 @@
+"""How long the jobs of a dead node took to start elsewhere, as the daemon's log says. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+STARTED = re.compile(
+    r"^(\S+ \S+) .*job started on ([^\n]*), attempt .*\bid=(\S+) event=job_started", re.MULTILINE
+)
+PUBLISHED = re.compile(r"^(\S+ \S+) .*\bid=(\S+) event=job_published", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Something that was killed, paused or cut off."""
+
+    at: datetime
+    node: str
+    """'': the head, which takes all nodes along."""
+
+    def hits(self, device: str) -> bool:
+        wanted = f"(node {self.node})" if self.node else "(node "
+        return wanted in device
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A job that started elsewhere after a death."""
+
+    seconds: float
+    is_again: bool
+    """Whether it had lost a node before: it may have to wait on purpose."""
+
+
+def find_moves(log: str, deaths: Sequence[Death], restarts: Sequence[datetime] = ()) -> list[Move]:
+    """Return the moves of all jobs. ``restarts``: of the daemon, which start all jobs again; what
+    they interrupt is not counted."""
+    published = {job: datetime.fromisoformat(at) for at, job in PUBLISHED.findall(log)}
+    starts: dict[str, list[tuple[datetime, str]]] = {}
+    for at, device, job in STARTED.findall(log):
+        starts.setdefault(job, []).append((datetime.fromisoformat(at), device))
+    moves = []
+    for job, own in starts.items():
+        times = [*(at for at, _ in own[1:]), published.get(job)]
+        is_again = False
+        for (began, device), ended in zip(own, times, strict=True):
+            if ended is None:
+                continue
+            hits = [each.at for each in deaths if began < each.at < ended and each.hits(device)]
+            if not hits or ended == times[-1]:
+                continue
+            if not any(hits[0] <= each <= ended for each in restarts):
+                moves.append(Move((ended - hits[0]).total_seconds(), is_again))
+            is_again = True
+    return moves

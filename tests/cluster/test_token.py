@@ -1,0 +1,56 @@
+"""Ray's token: who has none, or another one, gets nothing, and is told why by its own side."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.daemon import Daemon
+from tests.cluster.machines import Machines
+
+pytestmark = pytest.mark.slow
+ray = pytest.importorskip("ray", reason="Ray is not installed: 'make cluster' installs it")
+
+WRONG = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 32}
+NONE = {"RAY_AUTH_MODE": "disabled"}
+REFUSED = "the token of this machine is missing or is not that of the head: see RAY_AUTH_MODE"
+
+
+@pytest.fixture
+def machines() -> Iterator[Machines]:
+    machines = Machines()
+    yield machines
+    machines.close()
+
+
+@pytest.mark.timeout(400)
+def test_only_nodes_with_the_token_get_jobs(machines: Machines, tmp_path: Path) -> None:
+    strangers = [machines.add("wrong", WRONG), machines.add("bare", NONE)]
+    machines.add("right")
+    daemon = Daemon(tmp_path / "spool", machines.address, machines.environment)
+    try:
+        daemon.wait_for("the node right is here")
+        for each in strangers:
+            each.wait()
+            assert each.has_ended()
+            assert "Authentication token is missing or incorrect" in each.log
+        assert "the node wrong" not in daemon.log
+        assert "the node bare" not in daemon.log
+    finally:
+        daemon.close()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("environment", [WRONG, NONE, {"RAY_AUTH_MODE": "token"}])
+def test_a_daemon_without_the_token_says_so_and_works_on(
+    machines: Machines, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    machines.add("anna").wait()
+    daemon = Daemon(tmp_path / "spool", machines.address, environment)
+    try:
+        daemon.wait_for(REFUSED)
+        daemon.drop("one")
+        daemon.wait_for_results("one")
+        assert "the node anna is here" not in daemon.log
+    finally:
+        daemon.close()
