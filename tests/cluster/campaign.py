@@ -42,7 +42,7 @@ class Campaign:
     """Where each node is in a namespace of its own."""
     deaths: list[Death] = field(default_factory=list)
     restarts: list[datetime] = field(default_factory=list)
-    """When the daemon was killed."""
+    """When the daemon or the head was killed."""
     seen: dict[str, str] = field(default_factory=dict)
     """The hash of each result when it was first seen."""
     away: dict[str, tuple[float, Callable[[], None]]] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Campaign:
             self.machines.keep()
             if heads and len(self.results()) >= heads[0] and self._at_work():
                 heads.pop(0)
-                self._note("head restarted", "")
+                self._note("head restarted")
                 self.machines.kill_head()
             if restarts and len(self.results()) >= restarts[0]:
                 restarts.pop(0)
@@ -156,13 +156,15 @@ class Campaign:
                 del self.away[name]
                 go_on()
 
-    def _note(self, kind: str, node: str) -> None:
+    def _note(self, kind: str, node: str = "") -> None:
         print(f"{datetime.now(UTC)} {kind} {node}", flush=True)  # noqa: T201
         self.done[kind] += 1
-        self.deaths.append(Death(datetime.now(UTC), node))
+        if node:
+            self.deaths.append(Death(datetime.now(UTC), node))
+        else:
+            self.restarts.append(datetime.now(UTC))
 
     def _restart(self) -> None:
-        self.restarts.append(datetime.now(UTC))
+        self._note("daemon killed")
         self.daemon.kill()
-        self.done["daemon killed"] += 1
         self.daemon.start()

@@ -8,6 +8,7 @@ from datetime import datetime
 STARTED = re.compile(
     r"^(\S+ \S+) .*job started on ([^\n]*), attempt .*\bid=(\S+) event=job_started", re.MULTILINE
 )
+WAITS = re.compile(r"^(\S+ \S+) .*\bid=(\S+) event=job_waits", re.MULTILINE)
 PUBLISHED = re.compile(r"^(\S+ \S+) .*\bid=(\S+) event=job_published", re.MULTILINE)
 
 
@@ -17,11 +18,9 @@ class Death:
 
     at: datetime
     node: str
-    """'': the head, which takes all nodes along."""
 
     def hits(self, device: str) -> bool:
-        wanted = f"(node {self.node})" if self.node else "(node "
-        return wanted in device
+        return f"(node {self.node})" in device
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +29,20 @@ class Move:
 
     seconds: float
     is_again: bool
-    """Whether it had lost a node before: it may have to wait on purpose."""
+    """Whether it had lost a node before, and had to wait on purpose."""
 
 
 def find_moves(log: str, deaths: Sequence[Death], restarts: Sequence[datetime] = ()) -> list[Move]:
-    """Return the moves of all jobs. ``restarts``: of the daemon, which start all jobs again; what
-    they interrupt is not counted."""
+    """Return the moves of all jobs. ``restarts``: of the daemon, and of the head of Ray,
+    which takes all nodes along: what they interrupt is not counted, as it may wait for a place."""
     published = {job: datetime.fromisoformat(at) for at, job in PUBLISHED.findall(log)}
+    waits = [(job, datetime.fromisoformat(at)) for at, job in WAITS.findall(log)]
     starts: dict[str, list[tuple[datetime, str]]] = {}
     for at, device, job in STARTED.findall(log):
         starts.setdefault(job, []).append((datetime.fromisoformat(at), device))
     moves = []
     for job, own in starts.items():
         times = [*(at for at, _ in own[1:]), published.get(job)]
-        is_again = False
         for (began, device), ended in zip(own, times, strict=True):
             if ended is None:
                 continue
@@ -51,6 +50,6 @@ def find_moves(log: str, deaths: Sequence[Death], restarts: Sequence[datetime] =
             if not hits or ended == times[-1]:
                 continue
             if not any(hits[0] <= each <= ended for each in restarts):
+                is_again = any(each == job and began < at < ended for each, at in waits)
                 moves.append(Move((ended - hits[0]).total_seconds(), is_again))
-            is_again = True
     return moves

@@ -30,7 +30,6 @@ ANNA = start(0, "CPU, slot 2 (node anna)")
 def test_the_time_runs_from_the_death_to_the_next_start() -> None:
     log = ANNA + start(9, "CPU") + publication(20)
     assert find_moves(log, [Death(at(2), "anna")]) == [Move(7.0, is_again=False)]
-    assert find_moves(log, [Death(at(2), "")]) == [Move(7.0, is_again=False)], "the head's"
 
 
 def test_deaths_elsewhere_or_after_the_end_move_nothing() -> None:
@@ -38,11 +37,12 @@ def test_deaths_elsewhere_or_after_the_end_move_nothing() -> None:
     deaths = [Death(at(2), "bert"), Death(at(2), "ann"), Death(at(6), "anna")]
     assert find_moves(log, deaths) == []
     here = start(0, "CPU") + start(9, "CPU")
-    assert find_moves(here, [Death(at(2), "anna"), Death(at(2), "")]) == []
+    assert find_moves(here, [Death(at(2), "anna")]) == []
 
 
 def test_a_second_loss_is_marked() -> None:
     log = ANNA + start(9, "CPU (node bert)") + start(40, "CPU") + publication(60)
+    log += line(15, "job waits, next try in 13 s", "job_waits")
     deaths = [Death(at(2), "anna"), Death(at(10), "bert")]
     assert find_moves(log, deaths) == [Move(7.0, is_again=False), Move(30.0, is_again=True)]
 
