@@ -57,6 +57,8 @@ class Figures:
     """The same, compared with source pictures that are equally open."""
     flicker: float | None = None
     """Change from frame to frame where the aperture is still, relative to the source's."""
+    nearness: float | None = None
+    """Distance to the nearest real mouth, relative to that of real mouths among themselves."""
     outside: float | None = None
     """Changed samples outside the region."""
     aperture: float | None = None
@@ -133,6 +135,7 @@ def figures_of(face: str, sound: Sound, shot: Shot, measure: Measure) -> Figures
         sharpness=quality.get("sharpness"),
         alike=shot.alike,
         flicker=shot.flicker,
+        nearness=shot.nearness,
         outside=float(shot.outside),
     )
     return row if measure.speaker is None else compare_with_speaker(row, shot, measure.speaker)

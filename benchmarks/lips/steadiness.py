@@ -64,12 +64,21 @@ class Changes:
         return float(still.mean()) if len(still) >= FEWEST else None
 
 
-def read_mouth(person: Person, source: int, picture: Picture) -> torch.Tensor:
-    """Return the luma (h, w) around the mouth, at the video's own resolution, at the place that
-    the ``source`` picture has it."""
-    x, y = patch_grid(float(np.median(person.pose.scale[person.track.present])))
+def read_mouth(
+    person: Person, source: int, picture: Picture, density: float | None = None
+) -> torch.Tensor:
+    """Return the luma (h, w) around the mouth at the place that the ``source`` picture has it.
+
+    ``density``: pixels per IOD; by default the video's own resolution.
+    """
+    x, y = patch_grid(density or usual_scale(person))
     plane = np.stack(np.meshgrid(x, y), axis=-1)
     pixels = person.planes.origin[source] + plane @ person.planes.axes[source].T
     places = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)
     grid = sampling_grid(places, picture.width, picture.height)
     return sample_bicubic(torch.from_numpy(picture.y[None].astype(np.float32)), grid)[0]
+
+
+def usual_scale(person: Person) -> float:
+    """Return the size of the face in its video, pixels per IOD."""
+    return float(np.median(person.pose.scale[person.track.present]))

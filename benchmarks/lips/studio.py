@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.lips.alike import Edges
 from benchmarks.lips.material import ROOT, Face, Sound
+from benchmarks.lips.nearness import STEP, Mouths, relative_distance
 from benchmarks.lips.steadiness import Changes
 from heygem_daemon.engines.base import Box, Device, Performance, Template
 from heygem_daemon.engines.builtin.audio.listening import Speech, resample_to_frames
@@ -75,6 +76,8 @@ class Shot:
     """Sharpness relative to source pictures that are equally open."""
     flicker: float | None = None
     """Change from picture to picture where the aperture is still, relative to the source's."""
+    nearness: float | None = None
+    """Distance to the nearest real mouth, relative to that of real mouths among themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Filmed:
     """Apertures and Laplacian energies (K,)."""
     still_change: float | None
     """Mean change from picture to picture where the aperture is still."""
+    mouths: Mouths
+    """The mouth in each picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +165,10 @@ class Studio:
         edges = Edges(landmarks)
         person = measure_person(self.engine.template.track, self.engine.reference_face)
         changes = Changes(person, self.engine.timeline.source_indices)
+        mouths = Mouths(person, self.engine.timeline.source_indices, STEP)
         with VideoReader(Path(rendered.result)) as reader:
-            track = self.engine.tracker.track(changes.observe(edges.observe(reader.read_range())))
+            pictures = mouths.observe(changes.observe(edges.observe(reader.read_range())))
+            track = self.engine.tracker.track(pictures)
         published = measure_mouth_track(track, self.engine.reference_face)
         performance = self.engine.performance
         drawn = [performance.region(frame) is not None for frame in range(len(published))]
@@ -183,6 +190,7 @@ class Studio:
             flicker=None
             if still_change is None or filmed.still_change is None
             else still_change / filmed.still_change,
+            nearness=relative_distance(mouths, filmed.mouths, np.array(drawn)),
         )
 
     def _filmed(self, face: Face) -> Filmed:
@@ -190,15 +198,14 @@ class Studio:
         if face.name not in self._seen:
             track, reference = self.engine.template.track, self.engine.reference_face
             edges = Edges(np.asarray(track.landmarks))
-            changes = Changes(
-                measure_person(track, reference), np.arange(len(track), dtype=np.int32)
-            )
+            person, places = measure_person(track, reference), np.arange(len(track), dtype=np.int32)
+            changes, mouths = Changes(person, places), Mouths(person, places)
             with VideoReader(face.video) as reader:
-                for _ in changes.observe(edges.observe(reader.read_range())):
+                for _ in mouths.observe(changes.observe(edges.observe(reader.read_range()))):
                     pass
             apertures = measure_mouth_track(track, reference)[:, APERTURE]
             self._seen[face.name] = Filmed(
-                edges.with_apertures(apertures), changes.while_still(apertures)
+                edges.with_apertures(apertures), changes.while_still(apertures), mouths
             )
         return self._seen[face.name]
 

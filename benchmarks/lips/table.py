@@ -147,6 +147,9 @@ def _lines_of_pixels(rows: Sequence[Figures]) -> list[Line]:
     changed = summary(rows, "outside", max)
     still, steady = "change while the aperture is still, over the source's", Bar(maximum=1.12)
     worst = Bar(maximum=1.30)
+    talking = [row for row in rows if row.face not in WORDLESS_FACES]
+    near, alive = "distance to the nearest real mouth, over real ones', who talk", Bar(maximum=1.08)
+    farthest = Bar(maximum=1.20)
     return [
         line(f"{source}: mean", text, bar, summary(rows, "sharpness")),
         line(f"{source}: lowest face", text, bar, per_face(rows, "sharpness", min)),
@@ -155,6 +158,8 @@ def _lines_of_pixels(rows: Sequence[Figures]) -> list[Line]:
         line(f"{alike}: highest face", text, bar, per_face(rows, "alike", max)),
         line(f"{still}: mean", "≤ 1.12", steady, per_face(rows, "flicker", mean)),
         line(f"{still}: worst face", "≤ 1.30", worst, per_face(rows, "flicker", max)),
+        line(f"{near}: mean", "≤ 1.08", alive, per_face(talking, "nearness", mean)),
+        line(f"{near}: worst face", "≤ 1.20", farthest, per_face(talking, "nearness", max)),
         line("samples changed outside the region", "0", Bar(0, 0), changed, digits=0),
     ]
 
