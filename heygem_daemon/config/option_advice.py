@@ -52,6 +52,12 @@ def advise(line: str) -> str:
     return advice if found["key"].isascii() else f"{advice}Keys are English words. "
 
 
+def lacks_quote(line: str) -> bool:
+    """Return whether the value in a line of a sidecar has a quote without its partner."""
+    found = _LINE.match(plain_characters(line))
+    return found is not None and any(found["value"].count(quote) == 1 for quote in "\"'")
+
+
 def foreign_key(line: str) -> str | None:
     """Return the key of a line of a sidecar, as it was written, if it is not in plain letters; TOML
     takes the whole line for no statement then. None: it is, or there is no key."""

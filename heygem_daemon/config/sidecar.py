@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.config.option_advice import advise, foreign_key, key_meant
+from heygem_daemon.config.option_advice import advise, foreign_key, key_meant, lacks_quote
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.sidecar_text import decode_text, with_plain_signs
 from heygem_daemon.config.wording import describe_problem, format_value
@@ -205,12 +205,17 @@ def _read_lines(text: str, file_name: str) -> tuple[str, dict[str, object], list
             lines = text.split("\n")
             wrong = lines[error.line - 1] if error.line <= len(lines) else ""
             key = foreign_key(wrong)
-            problem = f"{error}." if key is None else _unknown_key(key)
+            problem = _problem(error, wrong) if key is None else _unknown_key(key)
             mistakes.append(_Mistake(error.line, problem, advise(wrong)))
             if not wrong.strip() or len(mistakes) > MAX_TOLD:
                 return text, {}, mistakes
             lines[error.line - 1] = ""
             text = "\n".join(lines)
+
+
+def _problem(error: UnreadableText, line: str) -> str:
+    """Return what is wrong with a line, not in the words of a parser where a person can see it."""
+    return "a quote is missing." if lacks_quote(with_plain_signs(line)) else f"{error}."
 
 
 def _wrong_values(error: ValidationError, text: str) -> Iterator[_Mistake]:

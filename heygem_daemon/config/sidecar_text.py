@@ -39,6 +39,12 @@ _LINE = re.compile(
 
 _BARE = re.compile(r"""[ \t]*(?P<word>[A-Za-z][\w.+-]{0,63})[ \t]*(?P<comment>#.*)?""", re.ASCII)
 _SINGLE = re.compile(r"""[ \t]*'(?P<word>[^'"\\#]{0,64})["'][ \t]*(?P<comment>#.*)?""")
+_HALF_QUOTED = re.compile(
+    r"""[ \t]*(?:["'](?P<opened>[A-Za-z][\w.+-]{0,63})|(?P<closed>[A-Za-z][\w.+-]{0,63})["'])"""
+    r"""[ \t]*(?P<comment>#[^"']*)?""",
+    re.ASCII,
+)
+"""One word with one quote, before it or behind it."""
 _TRUTH = ("true", "false")
 
 
@@ -92,7 +98,7 @@ def _plain_line_ends(text: str) -> str:
 
 def with_plain_signs(text: str) -> str:
     """Return a text with plain quotes, signs and digits on each line that sets an option, and
-    quotes around a value of one word that lacks them."""
+    quotes around a value of one word that lacks them, or one of them."""
     return "\n".join(map(_plain_line, text.split("\n")))
 
 
@@ -108,10 +114,10 @@ def _plain_line(line: str) -> str:
     if found is None:
         return plain if plain.lstrip().startswith("#") else line
     key, rest = found["key"], found["rest"]
-    for pattern in (_BARE, _SINGLE):
+    for pattern in (_BARE, _SINGLE, _HALF_QUOTED):
         if (value := pattern.fullmatch(rest)) is not None:
             comment = f"  {value['comment']}" if value["comment"] else ""
-            word = value["word"].strip()
+            word = next(text for text in value.groups() if text is not None).strip()
             small = word.lower()
             return f"{key} = {small if small in _TRUTH else _quoted(word)}{comment}"
     return f"{key} ={rest}"

@@ -61,6 +61,9 @@ class Result:
     """A published job."""
 
     name: str
+    dropped_as: str
+    """The name under which it was dropped, where that was taken; empty: it is ``name``."""
+
     finished: str
     """Local time."""
 
@@ -224,6 +227,7 @@ def _result(job: FinishedJob, standpoint: Standpoint) -> Result:
     path = PurePosixPath(job.path).with_suffix("")
     return Result(
         name=standpoint.name(job),
+        dropped_as=_dropped_as(job),
         finished=local_time(job.finished),
         deleted=standpoint.deletion(job.finished),
         place=standpoint.place(job.path),
@@ -239,6 +243,12 @@ def own_name(job: FinishedJob) -> str:
     if job.outcome == "published" and job.path:
         return printable(PurePosixPath(job.path).stem)
     return job.output.removeprefix(f"{job.folder}/")
+
+
+def _dropped_as(job: FinishedJob) -> str:
+    """Return the name that a job had in the inbox, where its result has another one."""
+    dropped = job.name.removeprefix(f"{job.folder}/")
+    return "" if dropped == own_name(job) else dropped
 
 
 def in_folder(folder: str, name: str) -> str:

@@ -112,7 +112,7 @@ def _wait_to_hurry(
         return Decision(waits_for=f"{name} goes first as soon as what it lacks is there")
     if found:
         return Decision(waits_for=f"{name} goes first as soon as its files are complete")
-    if seconds < GRACE_SECONDS:
+    if seconds < GRACE_SECONDS and not has_foreign:
         return Decision(waits_for=f"there is no job {name} yet; if it comes now, it goes first")
     return Decision(answer=nothing_to(request, has_foreign=has_foreign))
 

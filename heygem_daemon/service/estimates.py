@@ -20,6 +20,7 @@ from heygem_daemon.service.inbox_view import InboxView, RestIn
 from heygem_daemon.service.pace import find_paces
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.runtime import Clock
+from heygem_daemon.service.sidecar_mistakes import find_mistakes
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.turns import WaitingJob
 
@@ -87,6 +88,7 @@ class Estimates:
         """Which of them goes first, second and so on, by the same keys, and by the ids of batches
         for their next members."""
         self._made_at = float("-inf")
+        self._was_held = False
         self._foremost: tuple[str, ...] = ()
         self._busy_since: float | None = None
         """From when on something has always waited that may start (UNIX time); None: nothing
@@ -97,8 +99,9 @@ class Estimates:
         starts."""
         now = self._clock.monotonic()
         foremost = _foremost(snapshot, inbox)
-        if now - self._made_at >= EVERY_SECONDS or foremost != self._foremost:
-            self._made_at, self._foremost = now, foremost
+        is_other = foremost != self._foremost or is_held != self._was_held
+        if now - self._made_at >= EVERY_SECONDS or is_other:
+            self._made_at, self._foremost, self._was_held = now, foremost, is_held
             first = list(islice(snapshot.in_turn(inbox.ready), MAX_ESTIMATED))
             self.turns = _find_turns(first)
             self._note_busy(not is_held and any(_may_start(each, snapshot) for each in first))
@@ -163,6 +166,8 @@ class Estimates:
         for item in waiting:
             if isinstance(item, Candidate) and isinstance(item.source, Path):
                 return  # a batch: nobody knows yet how many members it has
+            if _will_fail(item):
+                continue
             pace = paces.of(next(iter(item.engines), None))
             starts = places.take(snapshot.hours_of(item.folder), pace.cycle(item.seconds))
             rests = snapshot.rest_in(item.folder) is not None
@@ -211,6 +216,13 @@ def _may_start(item: WaitingJob, snapshot: DispatchSnapshot) -> bool:
 def _lacks_something(item: WaitingJob) -> bool:
     """Return whether a job waits for more than its turn and its active hours."""
     return isinstance(item, QueuedJob) and item.waits_for not in (None, "hours")
+
+
+def _will_fail(item: WaitingJob) -> bool:
+    """Return whether a job fails at its turn, as its sidecar is now: it is not drawn."""
+    if isinstance(item, QueuedJob):
+        return bool(item.job.journal.refusal)
+    return isinstance(item, Candidate) and any(find_mistakes([item]))
 
 
 def _has_held_back(snapshot: DispatchSnapshot, now: float) -> bool:

@@ -254,4 +254,7 @@ def is_back(request: Request, name: str) -> str:
     shown = printable(request.name.strip())
     if name == request.name.strip():
         return f"{shown} is in the inbox again"
-    return f"{shown} is in the inbox again as {printable(name)}"
+    back = printable(name)
+    if fold(name) == fold(request.name.strip()):
+        return f"{shown} is in the inbox again as {back}"
+    return f"{shown} is in the inbox again as {back}; the result may get another number"

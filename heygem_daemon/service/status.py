@@ -111,7 +111,8 @@ class StatusWriter:
     ) -> None:
         """Write the status where it is due. ``inbox_view`` is the last look at the inbox. Raises
         SpoolUnavailable, OSError."""
-        self._estimates.update(snapshot, inbox_view, is_held=notes.hold is not None)
+        is_held = notes.hold is not None or state in ("stopping", "stopped")
+        self._estimates.update(snapshot, inbox_view, is_held)
         inbox_view = say_what_came_too_late(
             self._estimates.in_turn(inbox_view),
             snapshot,

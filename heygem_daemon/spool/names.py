@@ -50,6 +50,7 @@ _IGNORED_NAMES = frozenset(
 _FORBIDDEN = re.compile(r'[:<>|?*"/\\\x00-\x1f\x7f-\x9f]')
 _JOINER = "\u200d"  # part of many emoji
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_NUMBERED = re.compile(r"(?P<base>.+) \((?P<number>[2-9]|[1-9][0-9])\)", re.DOTALL)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)", re.IGNORECASE)
 
 
@@ -140,9 +141,12 @@ def free_name(name: str, taken: Iterable[str]) -> str:
 
 
 def numbered_names(name: str) -> Iterator[str]:
-    """Yield ``name``, "name (2)", "name (3)" ... without an end."""
+    """Yield ``name``, "name (2)", "name (3)" ... without an end. A name that has a small number
+    already counts on from there: numbers do not pile up. A large one may be a year."""
     yield name
-    yield from (f"{name} ({number})" for number in count(2))
+    found = _NUMBERED.fullmatch(name)
+    base, first = (found["base"], int(found["number"]) + 1) if found else (name, 2)
+    yield from (f"{base} ({number})" for number in count(first))
 
 
 def _is_invisible(char: str) -> bool:

@@ -57,6 +57,16 @@ def test_quotes_of_old_windows_programs_are_read() -> None:
     assert parse_sidecar("face = “left”\ncrf = 18".encode("gbk"), "talk.toml") == LEFT
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk", "utf-16"])
+@pytest.mark.parametrize(
+    "value", ['"left', 'left"', "'left", "left'", "“left", 'left" # the woman']
+)
+def test_one_missing_quote_is_read(value: str, encoding: str) -> None:
+    for end in ("", "\n", "\r\nstrip = true\r\n"):
+        text = f"# 注释\nface = {value}{end}"
+        assert parse_sidecar(text.encode(encoding), "talk.toml").face == "left"
+
+
 @pytest.mark.parametrize("word", ["True", "TRUE", "false"])
 def test_a_truth_is_read_in_any_case(word: str) -> None:
     assert parse_sidecar(f"strip = {word}".encode(), "talk.toml") == JobOptions(
@@ -113,7 +123,10 @@ WRONG_LINES = {
     '"人脸" = "left"': 'unknown key "人脸"; did you mean "face"?',
     "颜色 = 红": 'unknown key "颜色".',
     "ｃｒｆ = ９９": "crf = 99: must be less than or equal to 51.",
-    'face = "lft': "not valid TOML: ",
+    'loop = "frze': 'loop = "frze": must be',
+    'face = "right': "not valid TOML: Cannot overwrite a value",
+    'quality = "very high': "a quote is missing.",
+    "crf = '18": "a quote is missing.",
     "loop = [": "not valid TOML: Invalid value.",
     "请用左边的脸": "not valid TOML: ",
 }

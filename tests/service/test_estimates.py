@@ -76,6 +76,28 @@ def test_none_is_given_while_a_claimed_job_is_held_back(harness: ServiceHarness)
     assert told(harness) == {}
 
 
+def test_none_is_given_to_a_job_that_will_fail_nor_after_the_end(harness: ServiceHarness) -> None:
+    """A wrong sidecar is known before its turn; what does not run starts nothing."""
+    service = harness.service()
+    harness.executor.answer = keep_running
+    for number in range(8):
+        harness.drop(f"{number}.wav", f"{number}.mp4")
+        if number > 4:
+            (harness.spool.inbox / f"{number}.toml").write_text("crf = 99")
+        harness.clock.now += 0.01
+    harness.run_rounds(service, 8)
+    for _ in range(3):
+        finish_running(harness, service)
+    assert set(told(harness)) == {"4"}
+    service.request_stop()
+    service.run()
+    status = (harness.spool.root / "status.txt").read_text()
+    assert "The daemon is not running" in status
+    assert "4: waits for its turn\n" in status
+    assert told(harness) == {}
+    assert "ready in" not in status
+
+
 def test_what_a_batch_waits_for_are_its_active_hours() -> None:
     batch = BatchStatus(
         id="b", name="b", dropped_as="b", members=2, published=0, failed=0, waits="GPU 0 is busy"

@@ -306,6 +306,19 @@ class TestOwners:
         harness.run_rounds(service, 4.0)
         assert harness.failed() == ["b", "c"]
 
+    def test_a_strangers_hurry_is_refused_at_once(self, harness: ServiceHarness) -> None:
+        """It does not wait for a job to come that is there, and whose it is is known."""
+        harness.drop("a.wav", "a.mp4")
+        self.give(harness, self.ANNA, "a.wav", "a.mp4")
+        service = harness.service()
+        ask(harness, "a.hurry", "b.hurry")
+        self.give(harness, self.MALLORY, "a.hurry", "b.hurry")
+        harness.run_rounds(service, 1.0)
+        assert requests(harness) == {
+            "a.hurry": "a was dropped by somebody else, who alone can hurry it",
+            "b.hurry": "there is no job b yet; if it comes now, it goes first",
+        }
+
     def test_a_strangers_request_in_another_folder_learns_nothing(
         self, harness: ServiceHarness
     ) -> None:

@@ -244,10 +244,32 @@ def test_a_batch_that_was_published_is_made_again_with_other_options(
         *all_files(harness)
     }
     # The inputs went with it, with the last options.
-    assert ask(harness, service, "launch (2).retry") == "launch (2) is in the inbox again as launch"
+    assert ask(harness, service, "launch (2).retry") == (
+        "launch (2) is in the inbox again as launch; the result may get another number"
+    )
     harness.run_rounds(service, 20.0)
     assert len(harness.executor.submitted) == 6
     assert harness.executor.submitted[-1].options.face == "left"
+
+
+def test_a_retry_beside_a_new_job_of_its_name_does_not_promise_the_name_of_a_result(
+    harness: ServiceHarness, service: Service
+) -> None:
+    """The other one is published first, and takes the name that the answer said."""
+    render(harness, service, "talk.wav", "talk.mp4")
+    (harness.spool.inbox / "talk.retry").write_text('face = "left"')
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 20.0)
+    (text,) = [each.text for each in harness.status().requests]
+    assert text.split("; ")[:2] == [
+        "talk is in the inbox again as talk (2)",
+        "the result may get another number",
+    ]
+    harness.run_rounds(service, 20.0)
+    names = {each.output: each.name for each in harness.status().finished}
+    assert names == {"talk": "talk", "talk (2)": "talk", "talk (3)": "talk (2)"}
+    page = (harness.spool.root / "status.txt").read_text()
+    assert "talk (3).mp4; dropped as talk (2), which was the name of another result" in page
 
 
 @pytest.mark.parametrize("verb", ["cancel", "hurry"])

@@ -110,6 +110,12 @@ def test_a_taken_name_is_counted_up() -> None:
     assert free_name("talk", ["talk", "talk (2)", "other"]) == "talk (3)"
 
 
+def test_numbers_do_not_pile_up() -> None:
+    assert free_name("talk (2)", ["talk (2)"]) == "talk (3)"
+    assert free_name("talk (9)", ["talk (9)", "talk (10)"]) == "talk (11)"
+    assert free_name("talk (2026)", ["talk (2026)"]) == "talk (2026) (2)"
+
+
 def test_case_twins_collide_as_they_do_for_a_shares_clients() -> None:
     assert free_name("Talk", ["talk"]) == "Talk (2)"
     assert free_name("Größe", [unicodedata.normalize("NFD", "größe")]) == "Größe (2)"

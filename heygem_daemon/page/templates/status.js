@@ -41,7 +41,7 @@
     hide("state", is_stopped);
     hide("made", is_stopped);
     hide("was-made", !is_stopped);
-    each(".moving", function (bar) { bar.hidden = is_stopped; });
+    each(".moving, .foreseen", function (part) { part.hidden = is_stopped; });
   }
   function hide(id, is_hidden) {
     var part = document.getElementById(id);
