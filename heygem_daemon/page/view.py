@@ -100,6 +100,11 @@ class PageView:
         return not (self.running or waiting or self.results or self.failures)
 
     @property
+    def others_run(self) -> bool:
+        """Whether a folder's page shows no job although the daemon is at work: on others' jobs."""
+        return bool(self.folder) and not self.running and self.status.state == "working"
+
+    @property
     def is_stopped(self) -> bool:
         """Whether the daemon ended."""
         return self.status.state == "stopped"

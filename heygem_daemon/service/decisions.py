@@ -94,7 +94,8 @@ def decide_hurry(
     if queued:
         act_on = tuple(each for each in queued if (each.hurried_ns or 0) < request.asked_ns)
         text = f"{name} goes first among the jobs of its owner"
-        return Decision(act_on, Answer(text), waits_for=text)
+        done = Answer(f"{name} was put first among the jobs of its owner")  # it stays true
+        return Decision(act_on, done, waits_for=text)
     if complete := tuple(each for each in found if each.stage == "complete"):
         return Decision(complete, waits_for=f"{name} goes first among the files of its owner")
     if has_acted:

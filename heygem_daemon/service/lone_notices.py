@@ -2,7 +2,7 @@
 
 import difflib
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -86,6 +86,9 @@ class _LoneNames:
             for name in snapshot.unsupported_files
             if pairing.lone_files and not is_request(name) and request_meant(name) is None
         }
+        self._lone: dict[str, list[FileEntry]] = {}
+        for each in pairing.lone_files:
+            self._lone.setdefault(pair_key(each.path.name), []).append(each)
         self._pairs = {pair_key(each.video.name): each for each in pairing.pairs}
         audios = [each for each in pairing.lone_files if each.kind == "audio"]
         videos = [each for each in pairing.lone_files if each.kind == "video"]
@@ -112,10 +115,15 @@ class _LoneNames:
         pair = self._pairs.get(pair_key(entry.path.name))
         if pair is not None and entry.kind is not None:
             return _beside_a_pair(entry.kind, pair)
-        parts = [*_what_lacks(entry.kind, entry.path.name)]
+        same = self._lone.get(pair_key(entry.path.name), ()) if entry.kind else ()
+        alike = sorted(each.path.name for each in same if each.path != entry.path)
+        parts = [*_what_lacks(entry.kind, entry.path.name, alike)]
         unknown = self._unknown.get(pair_key(entry.path.name))
         near = self._others[entry.kind].find(entry.path.name)
-        if unknown:
+        misnamed = next((each for each in alike if media_kind(each) != entry.kind), None)
+        if misnamed:
+            parts.append(_holds_the_same(entry.kind, misnamed))
+        elif unknown:
             parts.append(f"{printable(unknown)} is of no known format")
         elif near:
             parts.append(f"{printable(near)} lies here too: the names must be equal")
@@ -163,8 +171,17 @@ def _core(name: str) -> str:
     return (short.rstrip(string.digits + _SIGNS) or stem).translate(_WITHOUT_SIGNS)
 
 
-def _what_lacks(kind: MediaKind | None, name: str) -> Iterator[str]:
-    """Yield what a file lacks, and which names would do. ``kind``: what it is by what it holds."""
+def _holds_the_same(kind: MediaKind | None, name: str) -> str:
+    """Return what is said of another lone file ``name`` that is no partner, whatever it is called.
+    ``kind``: what both are by what they hold."""
+    if kind == "audio":
+        return f"{printable(name)}, which lies here too, is no video: it holds sound alone"
+    return f"{printable(name)}, which lies here too, is no audio: it holds pictures without sound"
+
+
+def _what_lacks(kind: MediaKind | None, name: str, taken: Collection[str] = ()) -> Iterator[str]:
+    """Yield what a file lacks, and which names would do. ``kind``: what it is by what it holds;
+    ``taken``: the names of files of the same kind, which would not."""
     stem = printable(split_extension(name)[0])
     if kind is None:
         yield "has no audio and video of the same name beside it"
@@ -174,13 +191,14 @@ def _what_lacks(kind: MediaKind | None, name: str) -> Iterator[str]:
         if media_kind(name) != kind:
             yield "holds sound alone, whatever its name says"
         yield "has no video of the same name beside it"
-        names = (f"{stem}{end}" for end in (".mp4", ".mov", ".jpg", ".mkv"))
+        names = [f"{stem}{end}" for end in (".mp4", ".mov", ".jpg", ".mkv", ".webm")]
     else:
         if media_kind(name) != kind:
             yield "holds pictures without sound, whatever its name says"
         yield "has no audio of the same name beside it"
-        names = (f"{stem}{end}" for end in (".wav", ".mp3", ".m4a", ".flac"))
-    one, two, three, *_ = (each for each in names if fold(each) != fold(name))
+        names = [f"{stem}{end}" for end in (".wav", ".mp3", ".m4a", ".flac", ".ogg")]
+    used = {fold(each) for each in (name, *taken)}
+    one, two, three, *_ = (*(each for each in names if fold(each) not in used), *names[:3])
     yield f"it waits for one, such as {one}, {two} or {three}"
 
 

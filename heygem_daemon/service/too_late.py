@@ -1,7 +1,10 @@
-"""What is said of a sidecar whose job is being made or has ended: that it came too late. Pure."""
+"""What is said of a sidecar whose job is being made or has ended, and of what is like a request for
+a job that has ended: that it came too late. Pure.
+"""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 
 from heygem_daemon.report.finished import FinishedJob
@@ -14,6 +17,7 @@ from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.names import fold, printable, split_extension
 from heygem_daemon.spool.ownership import may_decide
 from heygem_daemon.spool.request_names import request_meant
+from heygem_daemon.spool.requests import full_name
 
 
 def say_what_came_too_late(
@@ -23,14 +27,16 @@ def say_what_came_too_late(
     *,
     heeds_requests: bool = True,
 ) -> InboxView:
-    """Return the view with another notice for each lone sidecar of a job that takes it no more.
+    """Return the view with another notice for each lone sidecar of a job that takes it no more, and
+    for each misspelt request that can mean nothing any more.
     ``trusted``: the user ids whose sidecars count for everybody's files; ``heeds_requests``:
     whether people may ask for another try."""
     lone = [each for each in view.lone_sidecars if request_meant(each.entry.path.name) is None]
-    if not lone:
+    misspelt = [each for each in view.waiting if heeds_requests and _meant(each) is not None]
+    if not lone and not misspelt:
         return view
     running, ended = _owners_of_running(snapshot), _lines_of_ended(snapshot.tally.finished)
-    changed = {}
+    changed = dict(_without_a_job(misspelt, view, snapshot, ended))
     for each in lone:
         uid, line = each.entry.owner, owner_name(each.entry.owner, each.hot_folder.name)
         if any(may_decide(uid, owner, trusted) for owner in running.get(each.key, ())):
@@ -43,6 +49,33 @@ def say_what_came_too_late(
         shown = notice.in_folder(folder) if folder else notice
         changed[shown.name] = shown
     return view.with_notices(changed)
+
+
+def _without_a_job(
+    misspelt: Iterable[InboxNotice],
+    view: InboxView,
+    snapshot: DispatchSnapshot,
+    ended: Collection[str],
+) -> Iterator[tuple[str, InboxNotice]]:
+    """Yield another notice, with its name, for each misspelt request to cancel or hurry a job that
+    has ended. ``ended``: the folded names of the jobs that have."""
+    claimed = (*snapshot.running_jobs, *(each.job for each in snapshot.queued))
+    active = {key for job in claimed for key in keys_of_job(job, {})}
+    active |= {fold(each.title) for each in view.ready}
+    for each in misspelt:
+        name, _, verb = (_meant(each) or "").rpartition(".")
+        key = fold(full_name(each.folder, name))
+        if verb in ("cancel", "hurry") and key in ended and key not in active:
+            reason = f"is no request, and the job {printable(name)} has ended: delete this file"
+            yield each.name, replace(each, reason=reason, is_warning=False, waits_for=None)
+
+
+def _meant(notice: InboxNotice) -> str | None:
+    """Return the name of the request that was probably meant by what needs a person; None: it is
+    like none."""
+    if not notice.is_warning:
+        return None
+    return request_meant(notice.name.removeprefix(f"{notice.folder}/"))
 
 
 def _owners_of_running(snapshot: DispatchSnapshot) -> Mapping[str, Collection[int | None]]:

@@ -64,6 +64,18 @@ def test_no_file_is_asked_for_itself_and_each_says_what_it_holds() -> None:
     }
 
 
+def test_a_file_of_the_name_that_is_no_partner_is_told_of_and_not_asked_for() -> None:
+    """Somebody's sound lies there under the very name that would be asked for."""
+    found = [entry("talk.wav"), replace(entry("talk.mp4"), kind="audio", owner=7)]
+    told = of(FolderSnapshot(tuple(found)), Pairing((), tuple(found), ()))
+    reason = told["talk.wav"]
+    assert reason == (
+        "has no video of the same name beside it; it waits for one, such as talk.mov, talk.jpg or"
+        " talk.mkv; talk.mp4, which lies here too, is no video: it holds sound alone"
+    )
+    assert translator("zh").knows(reason)
+
+
 def test_beside_the_pair_of_another_person_it_is_told_to_take_another_name() -> None:
     """There is an audio of its name, and there may be no other one."""
     pair = [entry("talk.wav"), entry("talk.mp4")]

@@ -184,7 +184,7 @@ def test_a_hurried_pair_is_the_next(harness: ServiceHarness) -> None:
     service = start(harness, "a", "b", "c", "d", "e")
     ask(harness, "e.hurry")
     harness.run_rounds(service, 6.0)
-    assert requests(harness)["e.hurry"].startswith("e goes first")
+    assert requests(harness)["e.hurry"].startswith("e was put first among")
     for name in "aebcd":
         assert running_names(harness) == [name]
         ask(harness, f"{name}.cancel")
@@ -230,7 +230,7 @@ def test_a_request_may_come_before_its_pair(harness: ServiceHarness) -> None:
     harness.run_rounds(service, 4.0)
     harness.drop("d.wav", "d.mp4")
     harness.run_rounds(service, 12.0)
-    assert requests(harness)["d.hurry"].startswith("d goes first")
+    assert requests(harness)["d.hurry"].startswith("d was put first among")
 
 
 def test_the_switch_turns_requests_off(harness: ServiceHarness) -> None:
@@ -612,6 +612,18 @@ class TestMistakes:
         assert harness.logged("WARNING is no request; did you mean a.hurry?") == 1
         assert inbox(harness) == sorted(WRONG)
         assert running_names(harness) == ["a"]
+
+    def test_after_the_end_of_its_job_it_asks_for_nothing(self, harness: ServiceHarness) -> None:
+        """A misspelt cancel means nothing any more, a misspelt retry does."""
+        harness.executor.answer = rendered
+        service = start(harness, "a")
+        ask(harness, "a.cancle", "a.retri", "b.cancle")
+        harness.run_rounds(service, 12.0)
+        told = {each.name: (each.reason, each.waits_for) for each in harness.status().inbox}
+        ended = "is no request, and the job a has ended: delete this file"
+        assert told["a.cancle"] == (ended, None)
+        assert told["b.cancle"][1] == told["a.retri"][1] == "attention"
+        assert translator("zh").knows(ended)
 
     def test_a_folder_is_no_request(self, harness: ServiceHarness) -> None:
         service = start(harness, "a")
