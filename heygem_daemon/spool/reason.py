@@ -103,6 +103,12 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
         else "To try these again, drop an empty file there: {name}.retry",
         name=_request_name(journal, title),
     )
+    if journal.sidecar_name:
+        yield translate(
+            "Empty, it keeps the options of {name}; to correct these, write them into it, one a"
+            " line.",
+            name=printable(journal.sidecar_name),
+        )
     yield translate("Or on the server: heygem-daemon retry {name}", name=shlex.quote(title))
 
 
