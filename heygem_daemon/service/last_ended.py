@@ -25,7 +25,13 @@ class LastEnded(Generic[T]):
 
     def add(self, ended: T) -> None:
         """Add what has just ended. Of too many, the oldest goes of the owner who has most: who lets
-        jobs fail by the thousand hides nobody else's."""
+        jobs fail by the thousand hides nobody else's.
+
+        What had its place before is gone, and must not be taken for it: a name is only given again
+        when somebody has deleted what had it."""
+        for kept in (self._all, self._of_folders[ended.folder] if ended.folder else self._all):
+            for each in [each for each in kept if ended.path and each.path == ended.path]:
+                kept.remove(each)
         if len(self._all) == self._all.maxlen:
             counts = Counter(each.owner for each in self._all)
             counts[ended.owner] += 1

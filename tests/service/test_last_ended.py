@@ -7,7 +7,7 @@ from tests.page.conftest import published
 
 def job(number: int, folder: str = "") -> FinishedJob:
     changes = {"folder": folder, "finished": float(number)}
-    return published("talk", number).model_copy(update=changes)
+    return published(f"talk ({number})", number).model_copy(update=changes)
 
 
 def ids(jobs: object) -> list[str]:
@@ -41,3 +41,11 @@ def test_one_owner_does_not_push_out_what_others_have() -> None:
     for number in (9, 10):
         kept.add(job(number).model_copy(update={"owner": "anna"}))
     assert ids(kept) == ["10", "9", "8", "7"]
+
+
+def test_what_is_gone_does_not_come_back_in_the_place_of_another() -> None:
+    kept: LastEnded[FinishedJob] = LastEnded(4, 2)
+    for number in (1, 2):
+        kept.add(job(number, "anna").model_copy(update={"path": f"outbox/anna/{number}.mp4"}))
+    kept.add(job(3, "anna").model_copy(update={"path": "outbox/anna/1.mp4"}))
+    assert ids(kept) == ids(kept.of_folder("anna")) == ["3", "2"]
