@@ -106,6 +106,7 @@ MODULES = (
     "service/owner_notices.py",
     "service/pair_notices.py",
     "service/reload.py",
+    "service/removals.py",
     "service/rest.py",
     "service/retry_options.py",
     "service/returns.py",

@@ -64,6 +64,11 @@ class Answers:
             by = user_name(request.owner)
             self.log.log(RequestAnswered(request.shown, by, answer.text), by, now)
 
+    def has_any(self, request: Request, since: float) -> bool:
+        """Return whether a request was answered since that UNIX time, also by an earlier run."""
+        given = (each.status for each in self._given.get(request.line, ()))
+        return any(each.name == request.shown and each.at >= since for each in given)
+
     def recall(self, kept: Iterable[KeptAnswer], now: float, wall: float) -> None:
         """Show what an earlier run has answered, the newest first, for as long as is left of its
         time at monotonic time ``now`` and UNIX time ``wall``. It was logged then."""

@@ -9,6 +9,7 @@ from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
 from heygem_daemon.service.decisions import MOVED, Answer, Decision, nothing_to
 from heygem_daemon.service.look_budget import LookBudget
+from heygem_daemon.service.removals import Removals, is_deleted
 from heygem_daemon.service.returns import Returns, is_back
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.batch.journal import Batch
@@ -64,6 +65,9 @@ class _Begun:
     removes: tuple[str, ...] = ()
     """The names of the records that it deletes or changes; none for a retry."""
 
+    is_resumed: bool = False
+    """Whether a part may have been deleted before."""
+
     def answer(self, text: str) -> Decision:
         """Return the decision with an answer that also says which job it is about."""
         return Decision(answer=Answer("; ".join([text, *self.which])))
@@ -72,10 +76,13 @@ class _Begun:
 class EndedRequests:
     """Finds the ended jobs that requests name, and acts on them. Raises SpoolUnavailable."""
 
-    def __init__(self, spool: Spool, trusted: Collection[int], returns: Returns) -> None:
+    def __init__(
+        self, spool: Spool, trusted: Collection[int], returns: Returns, removals: Removals
+    ) -> None:
         self._spool = spool
         self._trusted = trusted
         self._returns = returns
+        self._removals = removals
         self._begun: dict[object, _Begun] = {}
         """By the key of the request."""
         self._index = FinishedIndex(spool)
@@ -176,21 +183,35 @@ class EndedRequests:
         """Delete a job and what belongs to it, as far as the budget allows."""
         key, request = asked.key, asked.request
         if key not in self._begun:
-            found = self._index.find(request, self._trusted)
-            chosen = choose_to_remove(found)
-            if not chosen:
-                return self._answer_nothing(request, others)
-            records = tuple(each.record_name for each in chosen)
-            steps = self._spool.ended.removing(records, _name_of(request, chosen))
-            self._begun[key] = _Begun(steps, _which(found, chosen, others), records)
+            found = self._begin_removal(asked, others)
+            if isinstance(found, Decision):
+                return found
+            self._begun[key] = found
         begun, name = self._begun[key], printable(request.name.strip())
         gone = self._go_on(key, budget)
         if isinstance(gone, list):
             for each in begun.removes:
                 self._index.read_again(each)
+            if begun.is_resumed:
+                return begun.answer(is_deleted(request))
             files = counted(len(gone), "1 file or folder", "{count} files and folders")
             return begun.answer(f"{name} is deleted, {files}")
         return Decision(waits_for=f"{name} is being deleted")
+
+    def _begin_removal(self, asked: RequestFile, others: Namesakes) -> _Begun | Decision:
+        """Find what a request deletes, or what it had begun to delete; or return what is said where
+        there is nothing."""
+        request, removal = asked.request, self._removals.find(asked)
+        is_resumed = removal is not None
+        if removal is None:
+            found = self._index.find(request, self._trusted)
+            if not (chosen := choose_to_remove(found)):
+                return self._answer_nothing(request, others)
+            records = [each.record_name for each in chosen]
+            name, which = _name_of(request, chosen), _which(found, chosen, others)
+            removal = self._removals.begin(asked, records, name, which)
+        steps = self._spool.ended.removing(removal.records, removal.name)
+        return _Begun(steps, removal.which, removal.records, is_resumed)
 
     def _go_on(self, key: object, budget: LookBudget) -> str | Batch | list[Path] | None:
         """Go on with what was begun for a request. Return its result; None: it is not done. After

@@ -6,7 +6,7 @@ crash. Then it is deleted, and the status says what became of it.
 
 import contextlib
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -35,20 +35,21 @@ from heygem_daemon.service.item_faults import is_environment_fault
 from heygem_daemon.service.late_sidecars import find_late_sidecars
 from heygem_daemon.service.look_budget import LookBudget
 from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
+from heygem_daemon.service.removals import Removals
 from heygem_daemon.service.retry_options import RetryOptions
 from heygem_daemon.service.returns import Returns
 from heygem_daemon.service.running_jobs import job_logger
 from heygem_daemon.service.runtime import Dependencies
-from heygem_daemon.service.targets import Arriving, Target, TargetIndex, find_targets
+from heygem_daemon.service.target_search import TargetSearch
+from heygem_daemon.service.targets import Target, TargetIndex
 from heygem_daemon.spool.asked import clear_any, is_open
 from heygem_daemon.spool.command_requests import CommandAnswer, answer_command
 from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.job import Job
-from heygem_daemon.spool.names import fold, pair_key, printable
+from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import user_name
-from heygem_daemon.spool.requests import Request, full_name, in_turns
+from heygem_daemon.spool.requests import Request, in_turns
 from heygem_daemon.spool.spool import Spool
-from heygem_daemon.system import paths
 from heygem_daemon.system.os_errors import describe_cause
 
 RECOVERY_SECONDS = 600.0
@@ -83,7 +84,9 @@ class Steering:
         self._trusted = deciders()
         self._requests = OpenRequests(spool)
         self._returns = returns
-        self._ended = EndedRequests(spool, self._trusted, returns)
+        self._removals = Removals(spool, answers, self._clock)
+        self._ended = EndedRequests(spool, self._trusted, returns, self._removals)
+        self._search = TargetSearch(spool, claims, dispatcher, batches)
         self._options = RetryOptions(claims, self._ended, dependencies.read_sidecar)
         self._budget = LookBudget(self._clock)
         self._first: object = None
@@ -106,7 +109,9 @@ class Steering:
         self._ended.forget_all_but({each.found.key for each in asked})
         if asked:
             self._ended.update(self._clock)
-        targets = self._find_targets(asked) if asked else TargetIndex()
+        requests = [each.found.request for each in asked]
+        wanted = {key for each in requests for key in each.keys | each.plain.keys}
+        targets = self._search.find(wanted) if asked else TargetIndex()
         for each in asked:
             self._read_plainly(each, targets)
         steered, log = self._dispatcher.steered, self._answers.log
@@ -138,6 +143,7 @@ class Steering:
         self._hurried = {**(self._hurried if is_cut_short else {}), **hurries.candidates}
         self._urgent = hurries.files | (self._urgent if is_cut_short else set())
         self._memory.save()
+        self._removals.clear()
         self._claims.hurry(self._hurried, self._urgent)
         self._take_late_sidecars({key for each in asked for key in each.found.request.keys})
         if faults:
@@ -170,17 +176,6 @@ class Steering:
                 by = user_name(sidecar.entry.owner)
                 self._answers.log.log(taken, by, self._clock.monotonic(), job_logger(late.job))
 
-    def _find_targets(self, asked: Sequence[OpenRequest]) -> TargetIndex:
-        requests = [each.found.request for each in asked]
-        wanted = {key for each in requests for key in each.keys | each.plain.keys}
-        return find_targets(
-            self._find_arriving(wanted),
-            self._claims.view.ready,
-            self._claims.find_incomplete(wanted),
-            self._dispatcher.snapshot(),
-            self._batches.dropped_names,
-        )
-
     def _read_plainly(self, asked: OpenRequest, targets: TargetIndex) -> None:
         """Take full-width letters in a request's name for plain ones, where only then it means
         something."""
@@ -191,20 +186,6 @@ class Steering:
 
     def _means(self, request: Request, targets: TargetIndex) -> bool:
         return bool(targets.of(request, self._trusted) or self._ended.find(request))
-
-    def _find_arriving(self, wanted: Collection[str]) -> Iterator[Arriving]:
-        """Yield the files and folders in all inboxes that have one of the ``wanted`` names."""
-        stuck = self._claims.view.stuck_folders
-        for folder, snapshot in self._claims.snapshots.items():
-            for entry in snapshot.entries:
-                if (key := full_name(fold(folder), pair_key(entry.path.name))) in wanted:
-                    yield Arriving(key, entry.owner, folder, entry.path)
-            for name in snapshot.folders:
-                if (key := full_name(fold(folder), fold(name))) in wanted:
-                    with contextlib.suppress(OSError):
-                        path = self._spool.in_folder(folder).inbox / name
-                        owner, is_stuck = paths.lstat(path).st_uid, key in stuck
-                        yield Arriving(key, owner, folder, path, is_stuck)
 
     def _wait_for_disk(self, asked: OpenRequest, error: Exception, now: float) -> None:
         cause = describe_cause(error, self._spool.root)

@@ -1,16 +1,17 @@
-"""The request for which a job goes back to the inbox, as its journal keeps it."""
+"""The request for which a job goes back to the inbox, or is deleted, as the spool keeps it."""
 
 from heygem_daemon.spool.command_requests import clear_command
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import AskedBy
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.request_files import RequestFile, clear_request
+from heygem_daemon.spool.request_names import Verb
 from heygem_daemon.spool.requests import Request
 from heygem_daemon.system import paths
 
 
 def describe_request(layout: SpoolLayout, found: RequestFile, *, takes_options: bool) -> AskedBy:
-    """Return what the journal of a return keeps of its request. ``takes_options``: whether a new
+    """Return what is kept of a request. ``takes_options``: whether a new
     sidecar comes with it."""
     request = found.request
     return AskedBy(
@@ -27,10 +28,10 @@ def describe_request(layout: SpoolLayout, found: RequestFile, *, takes_options: 
     )
 
 
-def request_of(layout: SpoolLayout, asked: AskedBy) -> RequestFile:
+def request_of(layout: SpoolLayout, asked: AskedBy, verb: Verb = "retry") -> RequestFile:
     """Return the request again, and where its file is, or was."""
     request = Request(
-        verb="retry",
+        verb=verb,
         name=asked.name,
         shown=asked.shown,
         owner=asked.owner,

@@ -150,7 +150,7 @@ def removing(
     gone: list[Path] = []
     for each in found:
         if isinstance(each, BatchRecord) and fold(each.title) != fold(name):
-            member = find_published_member(each, name.rpartition("/")[2])
+            member = find_published_member(each, _member_of(name))
             gone += delete_member(layout, files, each, member) if member else []
             yield
             continue
@@ -159,6 +159,18 @@ def removing(
         gone += yield from deleting(layout, files, each)
         yield
     return gone
+
+
+def is_left(record: AnyRecord, name: str) -> bool:
+    """Return whether ``removing`` has something to delete of a record that there is."""
+    if isinstance(record, BatchRecord) and fold(record.title) != fold(name):
+        return find_published_member(record, _member_of(name)) is not None
+    return True
+
+
+def _member_of(name: str) -> str:
+    """Return the member in the name of one."""
+    return name.rpartition("/")[2]
 
 
 def _returned(

@@ -1,6 +1,6 @@
 """The jobs and batches of a spool that have ended: renders them again, or deletes them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from heygem_daemon.errors import BadInput
@@ -14,6 +14,7 @@ from heygem_daemon.spool.ended import (
     beginning_retry,
     find_to_remove,
     find_to_retry,
+    is_left,
     removing,
 )
 from heygem_daemon.spool.finished import has_media
@@ -117,6 +118,14 @@ class EndedJobs:
     def removing(self, names: Iterable[str], asked: str) -> Steps[list[Path]]:
         """Do the same, in steps, for what the records ``names`` in .state/finished/ are about; of a
         batch that is not called ``asked``, for its published member of that name."""
-        records = (load_record(self._layout, name) for name in names)
-        found = (each for each in records if each is not None)
+        found = self._load(names)
         return guarded(self._guard, removing(self._layout, self._files, found, asked))
+
+    def is_left(self, names: Iterable[str], asked: str) -> bool:
+        """Return whether anything is left of what ``removing`` deletes."""
+        with self._guard():
+            return any(is_left(each, asked) for each in self._load(names))
+
+    def _load(self, names: Iterable[str]) -> Iterator[AnyRecord]:
+        records = (load_record(self._layout, name) for name in names)
+        return (each for each in records if each is not None)

@@ -117,9 +117,9 @@ class Membership(FrozenModel):
 
 
 class AskedBy(FrozenModel):
-    """The request for which a job or a batch goes back to the inbox. Its file is deleted before the
-    first file of the job moves: a request that is still there after a crash is this one, and is not
-    carried out again."""
+    """The request for which a job or a batch goes back to the inbox, or is deleted. Its file is
+    deleted before the first file of a job moves back, and after the last one is deleted: a request
+    that is still there after a crash is this one, and is not carried out for another job."""
 
     path: tuple[FileName, ...]
     """Of its file, below the spool."""

@@ -69,6 +69,11 @@ class SpoolLayout:
         return self.state / "requests"
 
     @property
+    def removals(self) -> Path:
+        """What requests are about to delete (see spool/removals.py)."""
+        return self.state / "removals"
+
+    @property
     def finished(self) -> Path:
         """The records of finished jobs and batches (see spool/records.py)."""
         return self.state / "finished"

@@ -11,11 +11,11 @@ import pytest
 from heygem_daemon.language.translator import translator
 from heygem_daemon.service.loop import Service
 from heygem_daemon.spool.command_requests import leave_request
-from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.untrusted import TextLimits, read_text
 from tests.fakes.executor import refuse, rendered
 from tests.fakes.service import ServiceHarness
-from tests.spool.conftest import Disk, Killed
+from tests.service.killed import ArmedDisk, on_other_spool
+from tests.spool.conftest import Killed
 
 KINDS = ("failed", "published")
 
@@ -136,26 +136,6 @@ def test_who_asked_is_told_that_somebody_has_removed_a_return(
     assert told.endswith(": its folder in processing/ was removed, not by the daemon")
     assert translator("zh").knows(told)
     assert harness.processing() == 0
-
-
-class ArmedDisk(Disk):
-    """Kills the process before an operation, counted from when it was armed."""
-
-    left = -1
-
-    def before(self, step: str, number: int, path: Path) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed(step)
-
-
-def on_other_spool(harness: ServiceHarness, root: Path, disk: Disk) -> ServiceHarness:
-    """Return the same with a new spool."""
-    spool = Spool(root, harness.clock.wall, disk)
-    settings = harness.settings.model_copy(update={"spool": root})
-    other = ServiceHarness(spool, harness.clock, harness.log, settings)
-    other.executor.now = harness.clock.monotonic
-    return other
 
 
 @pytest.mark.parametrize(
