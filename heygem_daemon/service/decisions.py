@@ -53,10 +53,16 @@ class Decision:
 
 
 def decide_cancel(
-    request: Request, found: Sequence[Target], *, has_acted: bool, has_foreign: bool = False
+    request: Request,
+    found: Sequence[Target],
+    *,
+    has_acted: bool,
+    has_foreign: bool = False,
+    ended_as: str = "",
 ) -> Decision:
     """Return what to cancel. ``has_acted``: whether something was cancelled for it before;
-    ``has_foreign``: whether somebody else's has that name."""
+    ``has_foreign``: whether somebody else's has that name; ``ended_as``: the name that its files
+    have in failed/, where it is another one."""
     name = printable(request.name.strip())
     act_on = tuple(each for each in found if each.stage in ("complete", "queued", "running"))
     if not act_on and all(each.stage == "arriving" and each.candidate for each in found):
@@ -65,7 +71,10 @@ def decide_cancel(
         return Decision(act_on, waits_for=f"{name} is being stopped")
     if has_acted:
         place = place_for_people("failed", request.folder or "")
-        return Decision(answer=Answer(f"{name} is cancelled; its files are in {place}"))
+        text = f"{name} is cancelled; its files are in {place}"
+        if ended_as:
+            text += f"; its name is {printable(ended_as)} now"
+        return Decision(answer=Answer(text))
     if any(each.stage == "ending" for each in found):
         text = f"{name} has been rendered already: its result is about to appear"
         return Decision(answer=Answer(text, is_refusal=True))

@@ -116,6 +116,14 @@ class EndedRequests:
         oldest first."""
         return self._index.find(request, self._trusted)
 
+    def find_other_name(self, request: Request) -> str:
+        """Return the name of what ended last of all that was dropped under the request's name;
+        empty: it has that name, or that is not known."""
+        last = self._index.find_last_dropped(request, self._trusted) if self.is_complete else None
+        if last is None or not request.keys.isdisjoint(last.keys):
+            return ""
+        return last.title.rpartition("/")[2]
+
     def forget_all_but(self, keys: Collection[object]) -> None:
         """Forget what was begun for requests whose keys are not these: they are gone."""
         for key in self._begun.keys() - keys:
@@ -158,8 +166,10 @@ class EndedRequests:
         chosen = choose_to_retry(found)
         if not chosen:
             return self._answer_nothing(request, others)
-        asked, which = _name_of(request, chosen), _which(found, chosen, others)
-        is_failed = chosen[0].kind == "failed"
+        asked, is_failed = _name_of(request, chosen), chosen[0].kind == "failed"
+        # A result is made again from the files of the last job made of them, whatever its name.
+        later = self.find_other_name(request) if is_failed else ""
+        which = _which(found, chosen, others, later)
         records, asked = self._records_of(chosen, asked)
         if self._returns.has_any(records):
             return Decision(waits_for=f"{name} is tried again first")
@@ -208,7 +218,8 @@ class EndedRequests:
             if not (chosen := choose_to_remove(found)):
                 return self._answer_nothing(request, others)
             records = [each.record_name for each in chosen]
-            name, which = _name_of(request, chosen), _which(found, chosen, others)
+            later = self.find_other_name(request)
+            name, which = _name_of(request, chosen), _which(found, chosen, others, later)
             removal = self._removals.begin(asked, records, name, which)
         steps = self._spool.ended.removing(removal.records, removal.name)
         return _Begun(steps, removal.which, removal.records, is_resumed)
@@ -247,15 +258,20 @@ def _name_of(request: Request, chosen: Sequence[EndedItem]) -> str:
 
 
 def _which(
-    found: Sequence[EndedItem], chosen: Sequence[EndedItem], others: Namesakes
+    found: Sequence[EndedItem], chosen: Sequence[EndedItem], others: Namesakes, later: str
 ) -> tuple[str, ...]:
     """Return which of several jobs of one name an answer is about, as clauses; none: there is one
-    alone."""
-    if not others.is_active and count_wholes(found) == 1:
+    alone. ``later``: what that is called which was dropped under that name and ended later; empty:
+    there is none."""
+    if not others.is_active and count_wholes(found) == 1 and not later:
         return ()
     when = format_time(max(each.ended_at for each in chosen))
-    last = f"of this name it is what ended last, at {when}"
-    return (last, "what has not ended stays as it is") if others.is_active else (last,)
+    clauses = [f"of this name it is what ended last, at {when}"]
+    if later:
+        clauses.append(f"what ended later is called {printable(later)}")
+    if others.is_active:
+        clauses.append("what has not ended stays as it is")
+    return tuple(clauses)
 
 
 def _refusal(error: BadInput) -> Answer:

@@ -242,7 +242,13 @@ class Steering:
             return already_ended(request, has_failed=ended[-1].kind == "failed")
         hurries.files |= {each.path for each in found if each.path is not None}
         if request.verb == "cancel":
-            decision = decide_cancel(request, found, has_acted=has_acted, has_foreign=has_foreign)
+            decision = decide_cancel(
+                request,
+                found,
+                has_acted=has_acted,
+                has_foreign=has_foreign,
+                ended_as=self._ended.find_other_name(request) if has_acted else "",
+            )
             self._cancel(asked, decision.act_on, now)
         else:
             # What a command names is there already.

@@ -14,7 +14,7 @@ from heygem_daemon.spool.records import (
     RecordKind,
     file_identity,
 )
-from heygem_daemon.spool.requests import MAX_REQUEST_BYTES
+from heygem_daemon.spool.requests import MAX_REQUEST_BYTES, full_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,12 @@ class EndedItem:
     ended_at: float
     """Seconds since the epoch."""
 
+    title: str = ""
+    """Its name as commands use it."""
+
+    first_key: str = ""
+    """The folded name under which it was dropped, before it got a number; empty: a member."""
+
     is_member: bool = False
     """Whether it is a failed member of a batch."""
 
@@ -64,9 +70,12 @@ def describe_ended(name: str, record: AnyRecord) -> EndedItem:
         present = published_ends(record, record.title)
         keys |= {fold(f"{record.title}/{each.name}") for each in present}
         inputs = media_identities(record)
+        first = record.journal.dropped_as
     else:
         own = input_identities(record)
         inputs = {fold(record.title): own} if own else {}
+        own_name = record.journal.first_name or record.journal.name
+        first = full_name(journal.folder, own_name) if member is None else ""
     found = (file for file in record.files if file.size <= MAX_REQUEST_BYTES)
     return EndedItem(
         name,
@@ -76,6 +85,8 @@ def describe_ended(name: str, record: AnyRecord) -> EndedItem:
         frozenset(keys),
         whole,
         record.completed_at,
+        record.title,
+        fold(first),
         member is not None,
         inputs,
         frozenset(map(file_identity, found)),

@@ -28,6 +28,7 @@ class FinishedIndex:
         self._items: dict[str, EndedItem] = {}
         """By the name of the record."""
         self._by_key: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_first_key: defaultdict[str, set[str]] = defaultdict(set)
         self._by_inputs: defaultdict[frozenset[int], set[str]] = defaultdict(set)
         self._short: Counter[int] = Counter()
         """How many items have each of these files."""
@@ -59,6 +60,17 @@ class FinishedIndex:
     def find(self, request: Request, trusted: Collection[int]) -> list[EndedItem]:
         """Return what a request means and may act on, the oldest first."""
         return [each for each in self._named(request) if request.may_act_on(each.owner, trusted)]
+
+    def find_last_dropped(self, request: Request, trusted: Collection[int]) -> EndedItem | None:
+        """Return what ended last of all that was dropped under the request's name, whatever number
+        it got, and that the request may act on."""
+        names = {name for key in request.keys for name in self._by_first_key.get(key, ())}
+        found = [
+            each
+            for each in map(self._items.__getitem__, names)
+            if request.is_about(each.folder) and request.may_act_on(each.owner, trusted)
+        ]
+        return max(found, key=lambda each: (each.ended_at, each.record_name), default=None)
 
     def has_foreign(self, request: Request, trusted: Collection[int]) -> bool:
         """Return whether something has ended that a request names and may not act on."""
@@ -96,6 +108,7 @@ class FinishedIndex:
             self._by_inputs[inputs].add(name)
         for key in item.keys:
             self._by_key[key].add(name)
+        self._by_first_key[item.first_key].add(name)
 
     def _forget(self, name: str) -> None:
         if (item := self._items.pop(name, None)) is None:
@@ -108,6 +121,7 @@ class FinishedIndex:
             _discard(self._by_inputs, inputs, name)
         for key in item.keys:
             _discard(self._by_key, key, name)
+        _discard(self._by_first_key, item.first_key, name)
 
 
 def _discard(names: dict[T, set[str]], key: T, name: str) -> None:

@@ -66,6 +66,23 @@ def reason(harness: ServiceHarness, name: str) -> str:
     return (harness.spool.failed / name / "reason.txt").read_text()
 
 
+def test_the_answer_to_a_cancel_names_what_has_its_files(harness: ServiceHarness) -> None:
+    service = start(harness, "a", "b", "c")
+    for _ in range(2):
+        harness.drop("d.wav", "d.mp4")
+        harness.run_rounds(service, 8.0)
+        ask(harness, "d.cancel")
+        harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["d", "d (2)"]
+    said = [each.text for each in harness.status().requests]
+    assert "d is cancelled; its files are in failed; its name is d (2) now" in said
+    # So that nobody deletes one and believes that it was the other.
+    ask(harness, "d.remove")
+    harness.run_rounds(service, 4.0)
+    assert harness.failed() == ["d (2)"]
+    assert requests(harness)["d.remove"].endswith("; what ended later is called d (2)")
+
+
 def test_what_waits_in_the_inbox_is_cancelled(harness: ServiceHarness) -> None:
     service = start(harness, "a", "b", "c", "d")
     assert "d.mp4" in inbox(harness)
