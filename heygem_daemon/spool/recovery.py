@@ -60,11 +60,7 @@ def recover(
     found: list[Job] = []
 
     def recover_jobs(folder: Path) -> None:
-        batch = load_batch(folder)
-        if batch is not None:
-            found.extend(batches.recover(batch, active_ids))
-        elif (job := _recover_job(layout, files, folder, place, on_return)) is not None:
-            found.append(job)
+        found.extend(_recover_folder(layout, files, batches, folder, active_ids, place, on_return))
 
     _try(layout.processing, lambda _path: close_claimed_folders(layout), on_fault)
     for path in (layout.finished / name for name in names_of_records(layout)):
@@ -104,6 +100,21 @@ def return_to_inbox(
     if is_folder(folder):
         set_aside(layout, files, folder, "it holds files of unknown origin")
     return returned
+
+
+def _recover_folder(
+    layout: SpoolLayout,
+    files: FileOperations,
+    batches: Batches,
+    folder: Path,
+    active_ids: Collection[str],
+    place: Place,
+    on_return: OnReturn,
+) -> list[Job]:
+    if (batch := load_batch(folder)) is not None:
+        return batches.recover(batch, active_ids)
+    job = _recover_job(layout, files, folder, place, on_return)
+    return [] if job is None else [job]
 
 
 def _recover_job(
