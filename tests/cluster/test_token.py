@@ -1,4 +1,4 @@
-"""Ray's token: who has none, or another one, gets nothing, and is told why by its own side."""
+"""Ray's token: a node or a daemon without the right one gets nothing, and its own log says why."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -203,8 +203,8 @@ class Round:
 
     def _unpaired(self) -> set[str]:
         """Return the names in the inbox of which the status says that no sound is among them: the
-        damage has made the sound look like pictures to the demuxer."""
-        if not self._daemon.status.exists():
+        damage has made the sound look like pictures to the demuxer. Only media are damaged so."""
+        if self._kind != "media" or not self._daemon.status.exists():
             return set()
         entries = json.loads(self._daemon.status.read_bytes())["inbox"]
         return {each["name"] for each in entries if "none holds a sound" in each["reason"]}
