@@ -100,8 +100,8 @@ class Campaign:
             with VideoReader(path) as reader:
                 if sum(1 for _ in reader.read_range(0, PICTURES)) != PICTURES:
                     faults.append(f"unfinished: {path.name}")
-        slow = [each.seconds for each in self.moves() if not each.is_again]
-        faults += [f"after {each:.1f} s" for each in slow if each > ELSEWHERE_SECONDS]
+        slow = [each for each in self.moves() if each.seconds > ELSEWHERE_SECONDS]
+        faults += [f"started elsewhere after {each.seconds:.1f} s, {each.kind}" for each in slow]
         return faults
 
     def _drop(self) -> None:

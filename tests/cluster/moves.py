@@ -28,13 +28,22 @@ class Move:
     """A job that started elsewhere after a death."""
 
     seconds: float
-    is_again: bool
-    """Whether it had lost a node before, and had to wait on purpose."""
+    is_again: bool = False
+    """Whether it had lost a node before, and waited on purpose."""
+    is_amid_restart: bool = False
+    """Whether the daemon, or the head of Ray and so all nodes, was killed meanwhile."""
+
+    @property
+    def kind(self) -> str:
+        """What made it take long, if anything did."""
+        if self.is_amid_restart:
+            return "beside a restart of daemon or head"
+        return "after another loss" if self.is_again else "after one loss"
 
 
 def find_moves(log: str, deaths: Sequence[Death], restarts: Sequence[datetime] = ()) -> list[Move]:
-    """Return the moves of all jobs. ``restarts``: of the daemon, and of the head of Ray,
-    which takes all nodes along: what they interrupt is not counted, as it may wait for a place."""
+    """Return the moves of all jobs. ``restarts``: of the daemon, and of the head of Ray, which
+    takes all nodes along."""
     published = {job: datetime.fromisoformat(at) for at, job in PUBLISHED.findall(log)}
     waits = [(job, datetime.fromisoformat(at)) for at, job in WAITS.findall(log)]
     starts: dict[str, list[tuple[datetime, str]]] = {}
@@ -49,7 +58,7 @@ def find_moves(log: str, deaths: Sequence[Death], restarts: Sequence[datetime] =
             hits = [each.at for each in deaths if began < each.at < ended and each.hits(device)]
             if not hits or ended == times[-1]:
                 continue
-            if not any(hits[0] <= each <= ended for each in restarts):
-                is_again = any(each == job and began < at < ended for each, at in waits)
-                moves.append(Move((ended - hits[0]).total_seconds(), is_again))
+            is_again = any(each == job and began < at < ended for each, at in waits)
+            is_amid_restart = any(hits[0] <= each <= ended for each in restarts)
+            moves.append(Move((ended - hits[0]).total_seconds(), is_again, is_amid_restart))
     return moves

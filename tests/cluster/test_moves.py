@@ -47,6 +47,8 @@ def test_a_second_loss_is_marked() -> None:
     assert find_moves(log, deaths) == [Move(7.0, is_again=False), Move(30.0, is_again=True)]
 
 
-def test_what_a_restart_of_the_daemon_interrupts_is_not_counted() -> None:
+def test_what_a_restart_interrupts_is_marked() -> None:
     log = ANNA + start(9, "CPU") + publication(20)
-    assert find_moves(log, [Death(at(2), "anna")], [at(5)]) == []
+    (move,) = find_moves(log, [Death(at(2), "anna")], [at(5)])
+    assert move == Move(7.0, is_amid_restart=True)
+    assert move.kind == "beside a restart of daemon or head"
