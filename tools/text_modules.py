@@ -72,6 +72,7 @@ MODULES = (
     "notify/templates.py",
     "notify/trial.py",
     "page/ended.py",
+    "page/summary.py",
     "page/view.py",
     "render/appraisal.py",
     "render/chunk_retry.py",

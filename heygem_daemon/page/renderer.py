@@ -14,6 +14,7 @@ from heygem_daemon.language.translator import LanguageSetting, Translator, in_ea
 from heygem_daemon.page.bilingual import BilingualTexts
 from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.forms import local_time
+from heygem_daemon.page.summary import counts_sentence, section_counts
 from heygem_daemon.page.view import PageView, build_view, days_kept, others_first
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import JobStatus, Status
@@ -34,6 +35,8 @@ PATIENCE_MILLISECONDS = 20_000
 
 SHOWN_VIDEOS = 60
 """How many results have a player on the page; the others are links."""
+SHOWN_FAILURES = 5
+"""How many of the last failures are on the page as they are; those before them can be opened."""
 
 STATES = {
     "starting": "The daemon is starting.",
@@ -90,6 +93,7 @@ class PageRenderer:
             place_for_people=place_for_people,
             requests=REQUESTS,
             roughly=roughly,
+            shown_failures=SHOWN_FAILURES,
             shown_videos=SHOWN_VIDEOS,
             stage_of=_stage_of,
         )
@@ -108,7 +112,13 @@ class PageRenderer:
         headline = self._texts.both(STATES[status.state])
         view = _marked(build_view(status, standpoint), marks)
         stamp = marks[1] if marks else status.written
-        return self._html.render(view=view, headline=headline, language=language, stamp=stamp)
+        return self._html.render(
+            view=view,
+            headline=headline,
+            counts=section_counts(view),
+            language=language,
+            stamp=stamp,
+        )
 
     def text(
         self,
@@ -120,8 +130,10 @@ class PageRenderer:
         """Return the page as plain text, in each language of the setting."""
         view = _marked(build_view(status, standpoint), marks)
 
+        sentence = counts_sentence(section_counts(view))
+
         def write(translate: Translator) -> str:
-            headline, sentence = STATES[status.state], status.backlog.sentence()
+            headline = STATES[status.state]
             return self._text.render(view=view, headline=headline, sentence=sentence, t=translate)
 
         return TEXT_RULE.join(in_each(language, write))

@@ -105,6 +105,7 @@ def test_what_failed_of_a_batch_is_one_entry_with_the_reasons_inside(
         assert "It is silent." in details
         assert '<a href="./failed/launch/10/">failed/launch/10</a>' in details
         text = PageRenderer().text(status, KEPT, "en").split("\nFailed\n")[1]
+        text = text.split("\n\nFinished\n")[0]
         assert text.count("launch/: ") == 1
         assert "    9: It is silent.\n    10: There is no face.\n" in text
 

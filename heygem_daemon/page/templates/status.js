@@ -32,6 +32,7 @@
   var shown = root.dataset.shown, wish = /^#(en|zh)$/.exec(location.hash);
   var language = (wish && wish[1]) || recall(local, "heygem-language") ||
     (shown !== "both" ? shown : /^zh/i.test(navigator.language) ? "zh" : "en");
+  if (wish) { remember(local, "heygem-language", language); }  // the next fragment is another one
   speak(language);
 
   function check() {

@@ -1,0 +1,83 @@
+"""What the top of the page says of all that is below."""
+
+import re
+
+from heygem_daemon.page.renderer import SHOWN_FAILURES, TEXT_RULE, PageRenderer
+from heygem_daemon.report.status import InboxStatus, JobStatus, Status
+from heygem_daemon.report.unlisted import Unlisted
+from tests.page.conftest import KEPT, MakeStatus, failed, published
+
+MANY = tuple(published(f"result {number}", number) for number in range(60))
+RUNNING = JobStatus(id="1", name="talk", state="running", stage="render", percent=42)
+
+
+def failures(count: int) -> tuple[object, ...]:
+    return tuple(
+        failed(f"bad{number}", "Dark.").model_copy(update={"finished": 1e9 - number})
+        for number in range(count)
+    )
+
+
+def summary_of(page: str) -> str:
+    return page.split('<nav id="summary"')[1].split("</nav>", maxsplit=1)[0]
+
+
+def test_the_top_says_that_jobs_have_failed_and_leads_to_them(make_status: MakeStatus) -> None:
+    status = make_status(state="working", jobs=(RUNNING,), finished=(*MANY, *failures(2)))
+    page = PageRenderer().html(status, KEPT)
+    summary = summary_of(page)
+    assert re.search(r'<a href="#failed" class="bad">.*2 failed.*失败 2 个.*</a>', summary)
+    assert page.index('id="summary"') < page.index('<h2 id="failed">')
+    assert page.index('<h2 id="failed">') < page.index('<h2 id="results">')
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
+    first = "heygem-daemon: The daemon is at work. 1 being made, 2 failed, 60 finished\n"
+    assert english.startswith(first)
+    assert chinese.splitlines()[0].endswith("正在制作 1 个，失败 2 个，已完成 60 个")
+    assert english.index("\nFailed\n") < english.index("\nFinished\n")
+
+
+def test_each_section_that_lists_something_is_counted(busy: Status) -> None:
+    more = Unlisted(jobs=1, inbox=107, attention=2, arriving=4, ready=100, batches=1)
+    page = PageRenderer().html(busy.model_copy(update={"unlisted": more}), KEPT)
+    counts = dict(re.findall(r'href="#([\w-]+)"[^>]*><span lang="en">(\d+) ', summary_of(page)))
+    assert counts == {
+        "running": "1",
+        "attention": "3",
+        "queue": "104",
+        "arriving": "5",
+        "failed": "1",
+        "results": "1",
+    }
+    for section, count in counts.items():
+        heading = page.split(f'<h2 id="{section}">')[1].split("</h2>")[0]
+        assert f"<small>{count}</small>" in heading, "the section itself says the same"
+
+
+def test_where_there_is_nothing_nothing_is_counted(make_status: MakeStatus) -> None:
+    status = make_status()
+    assert 'id="summary"' not in PageRenderer().html(status, KEPT)
+    assert (
+        PageRenderer().text(status, KEPT, "en").startswith("heygem-daemon: The daemon is ready.\n")
+    )
+
+
+def test_a_stopped_daemon_makes_nothing(make_status: MakeStatus) -> None:
+    lost = InboxStatus(name="old.rm", reason="is RealMedia", waits_for="attention")
+    stopped = make_status(state="stopped", jobs=(RUNNING,), inbox=(lost,))
+    page = PageRenderer().html(stopped, KEPT)
+    assert "being made" not in summary_of(page)
+    assert "1 cannot start" in summary_of(page)
+    crashed = PageRenderer().html(stopped.model_copy(update={"state": "working"}), KEPT)
+    assert '<a href="#running" class="moving">' in summary_of(crashed), "its script can hide that"
+
+
+def test_many_failures_do_not_hide_the_results(make_status: MakeStatus) -> None:
+    finished = (*MANY, *failures(SHOWN_FAILURES + 3))
+    section = PageRenderer().html(make_status(finished=finished), KEPT).split('<h2 id="failed">')[1]
+    section = section.split("</section>")[0]
+    shown, folded = section.split('<details data-key="failed-before">')
+    assert re.findall(r">(bad\d)<", shown) == [f"bad{n}" for n in range(SHOWN_FAILURES)]
+    assert re.findall(r">(bad\d)<", folded) == [f"bad{SHOWN_FAILURES + n}" for n in range(3)]
+    assert "3 that failed before" in folded
+    few = PageRenderer().html(make_status(finished=failures(SHOWN_FAILURES)), KEPT)
+    assert "failed-before" not in few
