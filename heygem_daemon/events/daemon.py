@@ -179,6 +179,16 @@ class ItemWithheld(Event, text="{item}: set aside: {reason}", level="WARNING"):
     reason: str
 
 
+class ItemLinesLeftOut(
+    Event,
+    text="lines about items that were set aside and are not logged one by one: {count}",
+    level="WARNING",
+):
+    """Many items at once: of bugs and of withheld files 50 each are logged, then two a minute."""
+
+    count: int
+
+
 class InboxPolled(Event, text="{reason}"):
     """No events arrive for the inbox; regular scans find new files."""
 

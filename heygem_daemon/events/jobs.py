@@ -230,6 +230,20 @@ class BatchFinished(
     zip: str
 
 
+class JobLinesLeftOut(
+    Event,
+    text=(
+        "lines about jobs of {owner} that are not logged one by one: {count}; their outcomes are "
+        "in the history"
+    ),
+    level="WARNING",
+):
+    """Many jobs of one user that are not published: 300 lines are logged, then one a second."""
+
+    owner: str
+    count: int
+
+
 class InboxWarning(Event, text="{reason}", level="WARNING"):
     """Something in the inbox that a person has to act on."""
 

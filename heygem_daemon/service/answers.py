@@ -10,7 +10,7 @@ from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.decisions import Answer
 from heygem_daemon.service.notice_log import NoticeLog
 from heygem_daemon.service.notices import InboxNotice
-from heygem_daemon.service.request_log import RequestLog
+from heygem_daemon.service.owner_log import REQUEST_LINES, OwnerLog
 from heygem_daemon.spool.answer_file import KeptAnswer
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import user_name
@@ -44,7 +44,7 @@ class Answers:
         self._given: dict[Hashable, deque[_Given]] = {}
         """The newest first."""
         self._log = NoticeLog()
-        self.log = RequestLog()
+        self.log = OwnerLog(REQUEST_LINES)
         """The log for what requests cause."""
 
     def give(self, request: Request, answer: Answer, now: float, wall: float) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from loguru import logger
-
 from heygem_daemon.errors import EnvironmentFault, Interrupted
 from heygem_daemon.events.jobs import (
     BatchAdvanced,
@@ -23,6 +21,7 @@ from heygem_daemon.service.finished_batches import (
     published_members,
 )
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.job_log import JobLog
 from heygem_daemon.service.last_ended import LastEnded
 from heygem_daemon.service.open_batches import OpenBatch
 from heygem_daemon.service.zip_writer import ZipWriter
@@ -36,7 +35,7 @@ from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import MIB
 
 if TYPE_CHECKING:
-    from loguru import Logger
+    pass
 
 
 MAX_BUGS = 5
@@ -53,14 +52,19 @@ class BatchTracker:
     SpoolUnavailable."""
 
     def __init__(
-        self, spool: Spool, keep_free_bytes: int, wake: Callable[[], None], faults: ItemFaults
+        self,
+        spool: Spool,
+        keep_free_bytes: int,
+        wake: Callable[[], None],
+        faults: ItemFaults,
+        log: JobLog,
     ) -> None:
         """``keep_free_bytes`` must stay free on the disk. ``wake`` is called when a ZIP is written,
         from another thread."""
         self._spool = spool
         self._keep = keep_free_bytes
         self._wake = wake
-        self._faults = faults
+        self._faults, self._log = faults, log
         self._open: dict[str, OpenBatch] = {}
         self._turns = OwnerTurns()
         """Of the owners whose batches are being closed."""
@@ -233,7 +237,7 @@ class BatchTracker:
         if each.zip_writer is not None:
             each.zip_writer.stop()
         del self._open[each.batch.id]
-        BatchDropped().log(_batch_logger(each.batch))
+        self._log.log_batch(BatchDropped(), each.batch)
 
     def _update_summary(self, each: OpenBatch) -> None:
         for number in each.newly_ended:
@@ -244,13 +248,13 @@ class BatchTracker:
         each.newly_ended = set()
         failed = len(each.final_journals) - each.published
         advanced = BatchAdvanced(len(each.final_journals), each.member_count, failed)
-        advanced.log(_batch_logger(each.batch))
+        self._log.log_batch(advanced, each.batch)
 
     def _write_summary(self, each: OpenBatch) -> None:
         """Write the summary, and say once if somebody has put something in its way."""
         is_blocked = not self._spool.batches.write_summary(each.batch, each.final_journals)
         if is_blocked and not each.is_summary_blocked:
-            BatchSummaryBlocked(each.batch.journal.name).log(_batch_logger(each.batch))
+            self._log.log_batch(BatchSummaryBlocked(each.batch.journal.name), each.batch)
         each.is_summary_blocked = is_blocked
 
     def _pack(self, each: OpenBatch) -> None:
@@ -258,7 +262,7 @@ class BatchTracker:
         each.zip_writer = ZipWriter(target, files, each.batch.journal.name, self._keep, self._wake)
         mib = -(-each.zip_writer.size_bytes // MIB)
         packed = BatchPacked(each.published, each.batch.journal.name, mib)
-        packed.log(_batch_logger(each.batch))
+        self._log.log_batch(packed, each.batch)
 
     def _poll_zip(self, each: OpenBatch) -> list[str] | None:
         try:
@@ -279,11 +283,11 @@ class BatchTracker:
         del self._open[each.batch.id]
         self.finished.add(describe_batch(closed.journal))
         if missing := closed.journal.missing:
-            BatchResultsMissing(format_names(missing)).log(_batch_logger(closed))
+            self._log.log_batch(BatchResultsMissing(format_names(missing)), closed)
         zips = [file.name for file in closed.journal.published]
         failed = each.member_count - each.published
         finished = BatchFinished(each.published, failed, zips[0] if zips else "")
-        finished.log(_batch_logger(closed))
+        self._log.log_batch(finished, closed)
 
 
 def _batch_status(each: OpenBatch, running: list[Job], wait_reason: str | None) -> BatchStatus:
@@ -308,7 +312,3 @@ def _batch_status(each: OpenBatch, running: list[Job], wait_reason: str | None) 
 
 def _member_number(job: Job) -> int:
     return job.journal.member.number if job.journal.member else 0
-
-
-def _batch_logger(batch: Batch) -> "Logger":
-    return logger.bind(batch=batch.journal.title, id=batch.id)

@@ -7,8 +7,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loguru import logger
-
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
 from heygem_daemon.events.jobs import BatchClaimed, BatchFileIgnored, JobClaimed, MoreFilesIgnored
@@ -17,8 +15,9 @@ from heygem_daemon.service.candidates import Candidate, find_frontrunners, versi
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.inboxes import Inboxes
-from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.item_faults import is_environment_fault
 from heygem_daemon.service.notices import unusable_reason
+from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.files import is_file
 from heygem_daemon.spool.formats import is_photograph
@@ -29,7 +28,7 @@ from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
-    from loguru import Logger
+    pass
 
 MAX_LOGGED_FILES = 20
 """How many files of a batch of which nothing is made are logged one by one."""
@@ -51,19 +50,19 @@ class Claims:
 
     def __init__(
         self,
+        settings: Settings,
         spool: Spool,
-        inboxes: Inboxes,
         dispatcher: Dispatcher,
         batches: BatchTracker,
-        max_batch_members: int,
-        faults: ItemFaults,
+        dependencies: Dependencies,
     ) -> None:
         self._spool = spool
-        self._inboxes = inboxes
+        self._inboxes = Inboxes(spool, settings, dependencies)
         self._dispatcher = dispatcher
         self._batches = batches
-        self._max_batch_members = max_batch_members
-        self._faults = faults
+        self._max_batch_members = settings.max_batch_members
+        self._faults = dependencies.faults
+        self._log = dependencies.job_log
         self._has_bug = False
         self.view = InboxView()
         """What the last scan found, without what was claimed since."""
@@ -200,26 +199,25 @@ class Claims:
                 batch = self._spool.batches.hurry(batch, hurried_ns)
             self._batches.add([batch])
             jobs = self._spool.batches.pending_jobs(batch)
-            about = logger.bind(batch=batch.journal.title, id=batch.id)
-            BatchClaimed(batch.journal.description, *_dropper(batch.journal.owner)).log(about)
-            _log_ignored_files(batch, about)
+            claimed = BatchClaimed(batch.journal.description, *_dropper(batch.journal.owner))
+            self._log.log_batch(claimed, batch)
+            self._log_ignored_files(batch)
         else:
             source, answers = candidate.source, candidate.answers
             job = self._spool.claim(source, answers, candidate.hot_folder)
-            about = logger.bind(job=candidate.title, id=job.id)
-            JobClaimed(*_dropper(job.journal.owner)).log(about)
+            self._log.log(JobClaimed(*_dropper(job.journal.owner)), job)
             jobs = [job if hurried_ns is None else self._spool.hurry(job, hurried_ns)[0]]
         self._dispatcher.enqueue(jobs)
         return jobs
 
-
-def _log_ignored_files(batch: Batch, about: "Logger") -> None:
-    """Log the files of a batch of which nothing is made; of many only the first ones."""
-    ignored = list(islice(_ignored_files(batch), MAX_LOGGED_FILES + 1))
-    for event, level in ignored[:MAX_LOGGED_FILES]:
-        event.log(about, level=level)
-    if len(ignored) > MAX_LOGGED_FILES:
-        MoreFilesIgnored(len(batch.journal.unsupported_files)).log(about)
+    def _log_ignored_files(self, batch: Batch) -> None:
+        """Log the files of a batch of which nothing is made; of many only the first ones."""
+        ignored = list(islice(_ignored_files(batch), MAX_LOGGED_FILES + 1))
+        for event, level in ignored[:MAX_LOGGED_FILES]:
+            self._log.log_batch(event, batch, level=level)
+        if len(ignored) > MAX_LOGGED_FILES:
+            more = MoreFilesIgnored(len(batch.journal.unsupported_files))
+            self._log.log_batch(more, batch)
 
 
 def _ignored_files(batch: Batch) -> Iterator[tuple[BatchFileIgnored, str]]:

@@ -18,6 +18,7 @@ from heygem_daemon.service.devices import build_placement_request
 from heygem_daemon.service.dispatch_parts import MAX_ENDED, MAX_FAULTS, DispatchParts, build_parts
 from heygem_daemon.service.gpu_monitor import build_warning_limits
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.job_log import JobLog
 from heygem_daemon.service.pace import pace_of
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.room import RoomForOthers, StartCheck
@@ -46,12 +47,13 @@ class Dispatcher:
         clock: Clock,
         parts: DispatchParts,
         faults: ItemFaults,
+        log: JobLog,
     ) -> None:
         self._settings = settings
         self._spool = spool
         self._executor = executor
         self._clock = clock
-        self._faults = faults
+        self._faults, self._log = faults, log
         self._queue = parts.queue
         self._devices = parts.devices
         self._disk_space = parts.disk_space
@@ -82,8 +84,8 @@ class Dispatcher:
         """Build a dispatcher and its parts. ``on_end`` is called with each job that is
         published or failed."""
         parts = build_parts(settings, spool, executor, dependencies, on_end)
-        faults = dependencies.faults
-        return cls(settings, spool, executor, dependencies.clock, parts, faults)
+        faults, log = dependencies.faults, dependencies.job_log
+        return cls(settings, spool, executor, dependencies.clock, parts, faults, log)
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings, with every job that starts from now on."""
@@ -324,7 +326,7 @@ class Dispatcher:
         self.attempts.add(running)
         member = job.journal.member
         place = (member.number, member.of) if member else (None, None)
-        JobStarted(choice.device.label, job.journal.attempts, *place).log(job_logger(job))
+        self._log.log(JobStarted(choice.device.label, job.journal.attempts, *place), job)
         try:
             count = len(self.attempts.running) + len(self._queue)
             share = self._devices.share_on(choice.device, count)

@@ -73,9 +73,7 @@ def build_parts(
     faults = dependencies.faults
     gpu_monitor = GpuMonitor(build_warning_limits(settings), clock)
     tally = Tally(dependencies.job_ended)
-    outcomes = JobOutcomes(
-        spool, queue, settings.max_attempts, clock, faults, signer, tally, on_end
-    )
+    outcomes = JobOutcomes(spool, queue, settings.max_attempts, signer, tally, dependencies, on_end)
     reaper = WorkerReaper(settings, devices, executor, clock)
     sharing = ChunkSharing(settings, queue, rest, devices, memory, executor, clock)
     attempts = Attempts(spool, executor, clock, devices, gpu_monitor, reaper, outcomes, sharing)

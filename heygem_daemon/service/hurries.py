@@ -8,8 +8,8 @@ from loguru import logger
 from heygem_daemon.events.requests import BatchHurried, JobHurried
 from heygem_daemon.service.batches import BatchTracker
 from heygem_daemon.service.look_budget import LookBudget
+from heygem_daemon.service.owner_log import OwnerLog
 from heygem_daemon.service.queue import QueuedJob
-from heygem_daemon.service.request_log import RequestLog
 from heygem_daemon.service.running_jobs import job_logger
 from heygem_daemon.service.steered_jobs import SteeredJobs
 from heygem_daemon.service.targets import Target
@@ -23,7 +23,7 @@ class Hurries:
         self,
         steered: SteeredJobs,
         batches: BatchTracker,
-        log: RequestLog,
+        log: OwnerLog,
         budget: LookBudget,
         now: float,
     ) -> None:

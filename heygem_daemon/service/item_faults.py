@@ -6,15 +6,19 @@ again. It is set aside where a person keeps the daemon from its files, and after
 is a bug, or the item exhausts memory or stack.
 """
 
+import math
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from heygem_daemon.errors import EnvironmentFault, NameContested
-from heygem_daemon.events.daemon import ItemSetAside, ItemWithheld
+from heygem_daemon.events.daemon import ItemLinesLeftOut, ItemSetAside, ItemWithheld
+from heygem_daemon.events.event import Event
 from heygem_daemon.report.failure_kind import FailureKind
+from heygem_daemon.service.line_budget import LineBudget
 from heygem_daemon.spool.names import printable
 
 T = TypeVar("T")
@@ -23,6 +27,16 @@ R = TypeVar("R")
 MAX_REMEMBERED = 1000
 """How many faults are remembered, so that each is logged once. Beyond that the oldest are
 forgotten."""
+
+BURST_LINES = 50
+"""How many bugs are logged at once, each with its traceback, and how many items that are kept from
+the daemon."""
+
+SECONDS_A_LINE = 30.0
+"""How long it takes until one more may be logged."""
+
+SUMMARY_SECONDS = 600.0
+"""How often one line says how many were left out."""
 
 MAX_SHOWN_CHARACTERS = 200
 
@@ -81,8 +95,14 @@ def is_environment_fault(error: Exception) -> bool:
 class ItemFaults:
     """Logs what items raise, each item's fault once; a bug with its traceback."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """``monotonic`` returns monotonic seconds."""
         self._logged: dict[tuple[str, str], None] = {}
+        self._monotonic = monotonic
+        self._withheld = LineBudget(BURST_LINES, SECONDS_A_LINE)
+        self._bugs = LineBudget(BURST_LINES, SECONDS_A_LINE)
+        self._left_out = 0
+        self._summarised_at = -math.inf
 
     def log(self, item: str, error: Exception) -> str:
         """Log ``error`` unless the item raised the same before. Return the reason as a sentence."""
@@ -93,10 +113,21 @@ class ItemFaults:
             while len(self._logged) > MAX_REMEMBERED:
                 del self._logged[next(iter(self._logged))]
             if withheld:
-                ItemWithheld(item, what).log()
+                self._log_line(ItemWithheld(item, what), self._withheld)
             else:
-                ItemSetAside(item, what).log(error=error)
+                self._log_line(ItemSetAside(item, what), self._bugs, error)
         return what if withheld else f"The daemon could not handle it ({what})."
+
+    def _log_line(self, event: Event, lines: LineBudget, error: Exception | None = None) -> None:
+        """Log an event as long as there are few, with the traceback of ``error``."""
+        now = self._monotonic()
+        if lines.take(1, now):
+            event.log(error=error)
+        else:
+            self._left_out += 1
+        if self._left_out and now - self._summarised_at >= SUMMARY_SECONDS:
+            ItemLinesLeftOut(self._left_out).log()
+            self._left_out, self._summarised_at = 0, now
 
     def collect(
         self, items: Iterable[T], step: Callable[[T], R], name: Callable[[T], str]

@@ -21,6 +21,10 @@ class LineBudget:
         self._left -= taken
         return taken
 
+    def give_back(self, lines: int) -> None:
+        """Count so many lines as not logged."""
+        self._left = min(self._burst, self._left + lines)
+
     def is_full(self, now: float) -> bool:
         """Return whether nothing was logged for so long that the limit is reached again."""
         self._refill(now)

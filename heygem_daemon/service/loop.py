@@ -14,7 +14,6 @@ from heygem_daemon.service.clock_guard import ClockGuard
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.finished_batches import MAX_FINISHED_BATCHES
 from heygem_daemon.service.inbox_view import InboxView
-from heygem_daemon.service.inboxes import Inboxes
 from heygem_daemon.service.recovery import Recovery
 from heygem_daemon.service.reload import SettingsReload
 from heygem_daemon.service.returns import Returns
@@ -63,7 +62,11 @@ class Service:
         self._notifier = dependencies.notifier
         self._wake = dependencies.wake
         self._batches = BatchTracker(
-            spool, round(settings.free_space_gib * GIB), dependencies.wake.set, dependencies.faults
+            spool,
+            round(settings.free_space_gib * GIB),
+            dependencies.wake.set,
+            dependencies.faults,
+            dependencies.job_log,
         )
         self._dispatcher = Dispatcher.from_settings(
             settings, spool, executor, dependencies, self._batches.mark_member_ended
@@ -185,10 +188,8 @@ class Service:
             stack.enter_context(self._spool.lock())
             jobs, fault = self._recovery.find_jobs()
             self._recall()
-            limit = self._settings.max_batch_members
-            inboxes = Inboxes(self._spool, self._settings, self._dependencies)
             self._claims = Claims(
-                self._spool, inboxes, self._dispatcher, self._batches, limit, self._faults
+                self._settings, self._spool, self._dispatcher, self._batches, self._dependencies
             )
             self._steering = Steering(
                 self._spool,

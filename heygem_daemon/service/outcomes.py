@@ -5,6 +5,7 @@ from pathlib import Path
 
 from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.jobs import (
+    AttemptFailed,
     JobDropped,
     JobFailed,
     JobInterrupted,
@@ -39,7 +40,7 @@ from heygem_daemon.service.failure_reasons import (
     exhaustion_remedy,
 )
 from heygem_daemon.service.gpu_monitor import gpu_evidence
-from heygem_daemon.service.item_faults import ItemFaults, failure_kind, remedy_for
+from heygem_daemon.service.item_faults import failure_kind, remedy_for
 from heygem_daemon.service.outputs import ForeignOutput, check_outputs
 from heygem_daemon.service.queue import Queue, backoff_seconds
 from heygem_daemon.service.running_jobs import (
@@ -48,10 +49,10 @@ from heygem_daemon.service.running_jobs import (
     deferral_reason,
     is_device_fault,
     job_logger,
-    log_attempt_error,
+    traceback_of,
     with_users_names,
 )
-from heygem_daemon.service.runtime import Clock
+from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.signing import ResultSigner, SigningFault
 from heygem_daemon.service.tally import Tally, describe_finished
 from heygem_daemon.spool.attempt_count import has_all
@@ -86,18 +87,17 @@ class JobOutcomes:
         spool: Spool,
         queue: Queue,
         max_attempts: int,
-        clock: Clock,
-        faults: ItemFaults,
         signer: ResultSigner,
         tally: Tally,
+        dependencies: Dependencies,
         on_end: Callable[[Job], None] = lambda _job: None,
     ) -> None:
         """``on_end`` is called with each job that is published or failed."""
         self._spool = spool
         self._queue = queue
         self._max_attempts = max_attempts
-        self._clock = clock
-        self.faults = faults
+        self._clock, self._log = dependencies.clock, dependencies.job_log
+        self.faults = dependencies.faults
         """Turns what single items raise into reasons."""
         self._signer = signer
         self.tally = tally
@@ -119,7 +119,8 @@ class JobOutcomes:
         self.pending.append(ended)
 
     def settle(self) -> None:
-        """Record the outcomes that are due."""
+        """Record the outcomes that are due, and log how many lines were left out."""
+        self._log.summarise()
         now = self._clock.monotonic()
         for ended in [each for each in self.pending if each.retry_at <= now]:
             try:
@@ -169,14 +170,14 @@ class JobOutcomes:
         """Count a job as failed whose folder somebody has removed: nothing is left to work on."""
         self.tally.failures["removed"] += 1
         self._signer.forget(job)
-        JobDropped().log(job_logger(job))
+        self._log.log(JobDropped(), job)
 
     def _apply_verdict(self, ended: EndedAttempt, now: float) -> None:
         verdict, job = ended.verdict, ended.running.job
         fault, error = deferral_reason(verdict), attempt_error(verdict)
         if ended.running.cancelled_by is not None:
             self.fail_cancelled(job, ended.running.cancelled_by, ended.seconds)
-            JobCancelled(ended.running.cancelled_by.user).log(job_logger(job))
+            self._log.log(JobCancelled(ended.running.cancelled_by.user), job)
         elif isinstance(verdict, Rendered):
             self._publish(ended, verdict, now)
         elif isinstance(verdict, Refused):
@@ -193,8 +194,8 @@ class JobOutcomes:
             self._retry_or_fail(ended, error, now)
         elif ended.running.is_pausing:
             job = self._spool.defer(ended.running.with_percent(job), PAUSED)
-            queued, first = ended.running.queued, ended.running.first
-            gained = self._spool.has_progressed(job)
+            queued, gained = ended.running.queued, self._spool.has_progressed(job)
+            first = ended.running.first
             self._queue.put_back_paused(queued, job, None, gained=gained, first=first)
         else:
             job = self._spool.defer(ended.running.with_percent(job), "the daemon was stopped")
@@ -229,7 +230,6 @@ class JobOutcomes:
         except (ValueError, FileNotFoundError) as error:
             self._retry_or_fail(ended, f"the worker's report cannot be read ({error})", now)
             return
-        worker_warnings = warnings_of(ended.report)
         report = with_evidence(ended.report, gpu_evidence(running), running.warnings)
         report = with_translations(with_history(report, history), self._spool.language)
         published = self._spool.publish(job, result, report, strip)
@@ -237,22 +237,23 @@ class JobOutcomes:
         self._published_before.pop(job.id, None)
         self._remember(job, published.journal, published.video, ended.seconds, report)
         speed = speed_of(report, ended.seconds)
-        for warning in worker_warnings:
-            ResultWarning(warning).log(job_logger(job))
+        for warning in warnings_of(ended.report):
+            self._log.log(ResultWarning(warning), job)
         event = JobPublished(published.video.name, speed["seconds"], speed.get("ratio"))
-        event.log(job_logger(job))
+        self._log.log_published(event, job)
         self._on_end(job)
 
     def _retry_or_fail(self, ended: EndedAttempt, error: str, now: float) -> None:
         job = self._spool.record_error(ended.running.job, error)
         ended.running.job = job
-        log_attempt_error(job, ended.verdict, error)
+        failed = AttemptFailed(error, job.journal.attempts)
+        self._log.log(failed, job, traceback=traceback_of(ended.verdict))
         if not self.is_exhausted(job):
             crash = f"attempt {job.journal.attempts} of {self._max_attempts} crashed: {error}"
             seconds = backoff_seconds(job.journal.attempts)
             owner = ended.running.queued.key.owner
             self._queue.append(job, crash, now + seconds, owner)
-            JobWaitsAfterCrash(round(seconds, 1)).log(job_logger(job))
+            self._log.log(JobWaitsAfterCrash(round(seconds, 1)), job)
             return
         # Kept as the verdict: if the disk is full now, the next try only has to fail the job.
         ended.verdict = Refused(job_id=job.id, reason=exhaustion_reason(job), remedy=CRASH_REMEDY)
@@ -292,7 +293,7 @@ class JobOutcomes:
     ) -> None:
         journal, folder = self._spool.record_failure(job, reason, remedy)
         self._end_failed(job, journal, folder, kind, seconds)
-        JobFailed(reason).log(job_logger(job))
+        self._log.log(JobFailed(reason), job)
 
     def _end_failed(
         self, job: Job, journal: Journal, folder: Path, kind: FailureKind, seconds: float

@@ -9,7 +9,6 @@ from loguru import logger
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.events.devices import ModelFact, ModelLoaded, WorkerNote
-from heygem_daemon.events.jobs import AttemptFailed
 from heygem_daemon.gpu.cpu_slots import JobShare
 from heygem_daemon.gpu.evidence import Evidence
 from heygem_daemon.gpu.placement import DeviceChoice
@@ -261,14 +260,11 @@ def job_logger(job: Job) -> "Logger":
     return logger.bind(job=printable(job.title), id=job.id)
 
 
-def log_attempt_error(job: Job, verdict: Verdict, error: str) -> None:
-    """Log an attempt's error with the traceback or the last output of its worker."""
-    details = ""
+def traceback_of(verdict: Verdict) -> str:
+    """Return the traceback or the last output of the worker of a failed attempt; empty: none."""
     if isinstance(verdict, Crashed):
-        details = verdict.traceback
-    elif isinstance(verdict, WorkerDied):
-        details = "\n".join(verdict.stderr)
-    AttemptFailed(error, job.journal.attempts).log(job_logger(job), traceback=details)
+        return verdict.traceback
+    return "\n".join(verdict.stderr) if isinstance(verdict, WorkerDied) else ""
 
 
 def log_note(note: LogMessage, running: RunningJob | None) -> None:

@@ -24,6 +24,7 @@ from heygem_daemon.report.status import Status
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
+from heygem_daemon.service.job_log import JobLog
 from heygem_daemon.spool.sidecars import read_now
 from heygem_daemon.system.clock_sync import is_synchronized
 from heygem_daemon.system.processor_times import ProcessorTimes, read_processor_times
@@ -173,6 +174,9 @@ class Dependencies:
 
     faults: ItemFaults = field(default_factory=ItemFaults)
     """Logs what single items raise."""
+
+    job_log: JobLog = field(default_factory=JobLog)
+    """Logs what becomes of jobs and batches."""
 
     while_open: Callable[[], AbstractContextManager[None]] = nullcontext
     """Entered each time that the spool is opened, and left when it is closed."""

@@ -15,6 +15,8 @@ from heygem_daemon.report.status import Status
 from heygem_daemon.report.status_file import read_status
 from heygem_daemon.service.admission import MemoryCheck
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe
+from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.job_log import JobLog
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.sidecar_cache import ReadSidecar
@@ -103,6 +105,8 @@ class ServiceHarness:
             load_settings=self._load_settings,
             follow_settings=self.followed.append,
             is_clock_synchronized=lambda: self.clock_synchronized,
+            job_log=JobLog(self.clock.monotonic),
+            faults=ItemFaults(self.clock.monotonic),
         )
         return Service(self.settings, self.spool, self.executor, dependencies)
 

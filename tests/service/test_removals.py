@@ -18,6 +18,7 @@ from tests.service.killed import ArmedDisk, on_other_spool
 from tests.spool.conftest import Killed
 
 FILE, COMMAND = "talk.remove", "heygem-daemon remove talk"
+OF_MEMBER = "heygem-daemon remove show/talk"
 
 
 def end_jobs(harness: ServiceHarness, *kinds: str) -> list[set[str]]:
@@ -48,8 +49,8 @@ def ask(harness: ServiceHarness, name: str) -> str | None:
     if name == FILE:
         (harness.spool.inbox / name).touch()
         return None
-    spool = harness.spool
-    return leave_request(spool, FileOperations(), "remove", "talk", harness.clock.wall())
+    job = name.removeprefix(COMMAND.removesuffix("talk"))
+    return leave_request(harness.spool, FileOperations(), "remove", job, harness.clock.wall())
 
 
 def answers(harness: ServiceHarness, name: str) -> list[str]:
@@ -94,6 +95,49 @@ def test_a_removal_killed_at_any_step_deletes_once_what_it_meant_and_is_answered
             assert answer is not None, step
             assert answer.text == told, step
         assert [*each.spool.inbox.iterdir()] == []
+        assert [*find_all(each.spool, disk)] == []
+        each.close()
+    assert step > 6
+
+
+def end_batches(harness: ServiceHarness) -> None:
+    """Let two batches end, each with a member of the name ``talk``."""
+    service = harness.service()
+    for batch in ("older", "show"):
+        harness.drop_batch(batch, "talk.wav", "talk.mp4", "other.wav", "other.mp4")
+        harness.run_rounds(service, 30.0)
+    harness.kill(service)
+
+
+def test_a_removal_of_a_member_killed_at_any_step_deletes_what_it_deletes_without_a_kill(
+    harness: ServiceHarness, tmp_path: Path
+) -> None:
+    end_batches(harness)
+    before = files_of_people(harness)
+    assert {"outbox/older/talk.mp4", "outbox/show/talk.mp4", "outbox/show/other.mp4"} <= before
+    ask(harness, OF_MEMBER)
+    harness.run_rounds(harness.service(), 6.0)
+    kept = files_of_people(harness)
+    assert {"outbox/older/talk.mp4", "outbox/show/other.mp4"} <= kept
+    assert "outbox/show/talk.mp4" not in kept
+    for step in itertools.count(1):
+        disk = ArmedDisk()
+        each = on_other_spool(harness, tmp_path / str(step), disk)
+        end_batches(each)
+        ask(each, OF_MEMBER)
+        service = each.service()
+        disk.left = step
+        try:
+            each.run_rounds(service, 3.0)
+        except Killed:
+            each.kill(service)
+        else:
+            break
+        disk.left = -1
+        each.run_rounds(each.service(), 6.0)
+        assert files_of_people(each) == kept, step
+        (told,) = answers(each, OF_MEMBER)
+        assert told.startswith("show/talk is deleted"), step
         assert [*find_all(each.spool, disk)] == []
         each.close()
     assert step > 6

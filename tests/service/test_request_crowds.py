@@ -11,7 +11,7 @@ from heygem_daemon.events.requests import JobHurried
 from heygem_daemon.service.line_budget import LineBudget
 from heygem_daemon.service.look_budget import MAX_STEPS, LookBudget
 from heygem_daemon.service.loop import Service
-from heygem_daemon.service.request_log import BURST_LINES, SECONDS_A_LINE, RequestLog
+from heygem_daemon.service.owner_log import REQUEST_LINES, OwnerLog
 from heygem_daemon.spool.files import FileOperations
 from tests.fakes.clock import FakeClock
 from tests.fakes.executor import FakeExecutor, keep_running
@@ -133,28 +133,28 @@ class TestTheLogOfRequests:
     """What one owner's requests add to the log is limited, and nobody else's is left out."""
 
     def test_a_flood_is_counted(self, harness: ServiceHarness) -> None:
-        requests = RequestLog()
+        requests = OwnerLog(REQUEST_LINES)
         for _ in range(1000):
             requests.log(JobHurried("mallory"), "mallory", 0.0)
         requests.log(JobHurried("anna"), "anna", 0.0)
         requests.summarise(0.0)
         lines = [line for line in harness.log if HURRIED in line]
-        assert len(lines) == BURST_LINES + 1
+        assert len(lines) == REQUEST_LINES.burst + 1
         assert "anna" in lines[-1]
         assert harness.logged("requests by mallory that are not logged one by one: 900") == 1
 
     def test_it_takes_more_again_in_time(self) -> None:
-        lines = LineBudget(BURST_LINES, SECONDS_A_LINE)
-        assert lines.take(1000, 0.0) == BURST_LINES
-        assert lines.take(1000, 5 * SECONDS_A_LINE) == 5
-        assert not lines.is_full(5 * SECONDS_A_LINE)
-        assert lines.is_full(1000 * SECONDS_A_LINE)
+        lines = LineBudget(REQUEST_LINES.burst, REQUEST_LINES.seconds_a_line)
+        assert lines.take(1000, 0.0) == REQUEST_LINES.burst
+        assert lines.take(1000, 5 * REQUEST_LINES.seconds_a_line) == 5
+        assert not lines.is_full(5 * REQUEST_LINES.seconds_a_line)
+        assert lines.is_full(1000 * REQUEST_LINES.seconds_a_line)
 
     def test_answers_count_too(self, harness: ServiceHarness, service: Service) -> None:
         ask(harness, *(f"{name}.hurry" for name in spellings("longtalks", 150)))
         harness.run_rounds(service, 4.0)
         assert requests_left(harness) == 0
-        assert harness.logged(".hurry by") == BURST_LINES - 1
+        assert harness.logged(".hurry by") == REQUEST_LINES.burst - 1
         assert harness.logged("that are not logged one by one: 51") == 1
 
 
@@ -183,4 +183,4 @@ def test_the_cancelling_of_a_batch_that_waits_goes_in_steps_with_few_lines(
         ended, most = count, max(most, count - ended)
     assert ended == 150
     assert most <= MAX_STEPS
-    assert harness.logged("cancelled by") <= BURST_LINES
+    assert harness.logged("cancelled by") <= REQUEST_LINES.burst
