@@ -94,6 +94,7 @@ MODULES = (
     "service/ended_requests.py",
     "service/estimates.py",
     "service/failure_reasons.py",
+    "service/folder_views.py",
     "service/folders.py",
     "service/inboxes.py",
     "service/item_faults.py",

@@ -12,8 +12,10 @@ from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Sta
 from heygem_daemon.report.status_file import shorten, shorten_inbox
 from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.report.waiting import TURN, WaitingEntry, by_turn, rests, waiting_in_order
+from heygem_daemon.spool.batch.folder_tree import scan_tree
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.roster import RosterProblem, build_roster
+from heygem_daemon.spool.batch.side_by_side import find_places, flattened
 from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.files import is_file, is_folder
 from heygem_daemon.spool.inbox import FileEntry, scan
@@ -23,6 +25,7 @@ from heygem_daemon.spool.layout import folders_in, job_from_journal, load_journa
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.pairing import MAX_OF_NAME, Pairing, pair_files
 from heygem_daemon.spool.request_names import is_request
+from heygem_daemon.spool.roles import nothing_known
 from heygem_daemon.spool.sidecars import own_sound, read_now
 from heygem_daemon.spool.spool import Spool
 
@@ -261,10 +264,11 @@ def _ready(name: str, *, priority: int = 0, is_batch: bool = False) -> InboxStat
 def _folder_problem(folder: Path) -> RosterProblem | None:
     """Return why a folder is no batch; None: it is one, or only a daemon knows."""
     try:
-        snapshot = scan(folder, on_fault=lambda _name, _error: None, limit=MAX_NAMES)
+        snapshot = scan_tree(folder, MAX_NAMES, lambda _name, _error: None)
     except (SpoolUnavailable, OSError):
         return None
-    found = build_roster(snapshot)
+    places = find_places(folder, snapshot, nothing_known)
+    found = build_roster(flattened(folder, snapshot, places))
     # With a sidecar, the videos may speak with their own sound.
     return found if isinstance(found, RosterProblem) and not snapshot.sidecars else None
 

@@ -1,6 +1,6 @@
 """Keeps what the media probe found in the files of the inbox and of its folders."""
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +75,13 @@ class Contents:
         """Let these files be examined before the others of their owners."""
         self._probe.prefer(files)
 
-    def of(self, entries: Iterable[FileEntry]) -> FindContent:
-        """Return a function that tells what these files hold, wherever they are by then."""
-        known = {_key(entry): self.find(entry) for entry in entries}
+    def of(self, entries: Iterable[FileEntry], names: Mapping[Path, str]) -> FindContent:
+        """Return a function that tells what these files hold, wherever they are by then, and also
+        under the ``names`` that they will have, by their present paths."""
+        known: dict[tuple[str, int, int], MediaContent | None] = {}
+        for entry in entries:
+            known[_key(entry)] = content = self.find(entry)
+            known[names.get(entry.path, entry.path.name), entry.mtime_ns, entry.size] = content
         return lambda entry: known.get(_key(entry))
 
     def examine(self, entry: FileEntry) -> None:

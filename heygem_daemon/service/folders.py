@@ -5,20 +5,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.contents import NOTHING_FOUND, Contents
-from heygem_daemon.service.item_faults import ItemFaults
-from heygem_daemon.service.notices import (
-    BEING_EXAMINED,
-    BEING_READ,
-    REPLACE_REMEDY,
-    InboxNotice,
-    told_of_folder,
+from heygem_daemon.service.folder_views import (
+    FolderView,
+    ignored_notices,
+    is_copy_of_failed,
+    not_examined,
+    retry_remedy,
 )
+from heygem_daemon.service.item_faults import ItemFaults
+from heygem_daemon.service.notices import BEING_EXAMINED, BEING_READ, REPLACE_REMEDY, InboxNotice
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.spool.allowance import OwnerAllowance
+from heygem_daemon.spool.batch.folder_tree import scan_tree
 from heygem_daemon.spool.batch.roster import (
     RosterProblem,
     build_roster,
@@ -28,12 +31,12 @@ from heygem_daemon.spool.batch.roster import (
     scan_limit,
     with_contents,
 )
+from heygem_daemon.spool.batch.side_by_side import find_places, flattened, names_beside
 from heygem_daemon.spool.files import is_folder
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import READY_SUFFIX, printable
 from heygem_daemon.spool.ownership import (
     ROOT_ALONE,
-    describe_foreign,
     find_person,
     folder_marker_counts,
     split_foreign_sidecars,
@@ -49,9 +52,6 @@ not keep anybody else waiting."""
 
 ENTRIES_A_FOLDER = 10
 """Looking into a folder costs about as much as this many of its entries."""
-
-NOT_EXAMINED = "many folders are examined before it"
-"""Why a folder waits that no scan has looked into."""
 
 
 @dataclass(slots=True)
@@ -86,25 +86,6 @@ class _Look:
 
     retry_at: float = -math.inf
     """When the folder is looked into again, after it raised something."""
-
-
-@dataclass(frozen=True, slots=True)
-class FolderView:
-    """One folder at one scan: either a candidate, or a notice of what it waits for."""
-
-    candidate: Candidate | None = None
-    notice: InboxNotice | None = None
-
-    settling: bool = False
-    """Whether it may become a candidate without anybody's doing."""
-
-    ignored: tuple[InboxNotice, ...] = ()
-    """What other users dropped into it or beside it, and does not count."""
-
-    @property
-    def notices(self) -> tuple[InboxNotice, ...]:
-        """All that is to be said of it."""
-        return self.ignored if self.notice is None else (self.notice, *self.ignored)
 
 
 class FolderIntake:
@@ -184,7 +165,8 @@ class FolderIntake:
                 self._allowance.use(owner, ENTRIES_A_FOLDER)
                 self.look(name, markers.get(name), now)
         views = [
-            self._looks[name].view if name in self._looks else _unseen(name) for name in present
+            self._looks[name].view if name in self._looks else not_examined(name)
+            for name in present
         ]
         return [view for view in views if view is not None]
 
@@ -211,7 +193,7 @@ class FolderIntake:
     def _scan_folder(self, name: str, marker_owner: int | None, now: float) -> FolderView | None:
         folder = self._inbox / name
         try:
-            snapshot = scan(folder, limit=scan_limit(self._max_members))
+            snapshot = scan_tree(folder, scan_limit(self._max_members))
         except SpoolUnavailable as fault:
             if not is_folder(folder):
                 return None
@@ -232,8 +214,9 @@ class FolderIntake:
         }
         snapshot, foreign = split_foreign_sidecars(snapshot, self.trusted)
         view = self._view_folder(folder, snapshot, len(foreign_markers) < len(markers), now)
-        ignored = {f"{name}/{each.path.name}": each.owner for each in foreign} | foreign_markers
-        return replace(view, ignored=_ignored_notices(ignored, snapshot.owner))
+        ignored = {str(each.path.relative_to(self._inbox)): each.owner for each in foreign}
+        ignored |= foreign_markers
+        return replace(view, ignored=ignored_notices(ignored, snapshot.owner))
 
     def _view_folder(
         self, folder: Path, snapshot: FolderSnapshot, has_marker: bool, now: float
@@ -262,16 +245,31 @@ class FolderIntake:
             for entry in unknown:
                 self.contents.examine(entry)
             return FolderView(notice=InboxNotice(printable(name), BEING_EXAMINED), settling=True)
-        contents = self.contents.of(snapshot.entries)
-        snapshot = with_contents(snapshot, self.contents.find)
-        roster = build_roster(snapshot, self._max_members, own_sound(answers))
-        if isinstance(roster, RosterProblem):
-            is_late = now - state.first_seen_at >= self._lone_seconds
-            is_warning = is_late or not roster.is_incomplete
-            return FolderView(
-                notice=InboxNotice(printable(name), roster.reason, is_warning, "partner")
-            )
-        return FolderView(candidate=_candidate(folder, snapshot, answers, contents))
+        return self._view_settled(folder, snapshot, answers, now - state.first_seen_at)
+
+    def _view_settled(
+        self,
+        folder: Path,
+        snapshot: FolderSnapshot,
+        answers: Mapping[Path, SidecarAnswer],
+        seconds: float,
+    ) -> FolderView:
+        """Return the view of a folder of which all is known, ``seconds`` after it was first
+        seen."""
+        places = find_places(folder, snapshot, self.contents.find)
+        names = names_beside(folder, snapshot, places)
+        contents = self.contents.of(snapshot.entries, names)
+        found = {names[path]: answer for path, answer in answers.items() if path in names}
+        flat = with_contents(flattened(folder, snapshot, places), contents)
+        roster = build_roster(flat, self._max_members, own_sound(found))
+        if not isinstance(roster, RosterProblem):
+            return FolderView(candidate=_candidate(folder, flat, found, contents))
+        is_warning = seconds >= self._lone_seconds or not roster.is_incomplete
+        name = printable(folder.name)
+        remedy = retry_remedy(name) if is_copy_of_failed(snapshot) else ""
+        return FolderView(
+            notice=InboxNotice(name, roster.reason, is_warning, "partner", remedy=remedy)
+        )
 
     def _update(self, name: str, snapshot: FolderSnapshot, now: float) -> _FolderState:
         content = snapshot.content
@@ -304,36 +302,14 @@ class FolderIntake:
             )
         return "it has changed lately" if unchanged_seconds < self._quiet else None
 
-    def _read_sidecars(self, name: str, snapshot: FolderSnapshot, now: float) -> SidecarAnswers:
+    def _read_sidecars(
+        self, name: str, snapshot: FolderSnapshot, now: float
+    ) -> Mapping[Path, SidecarAnswer]:
         """Return what the folder's sidecars hold, as far as that is known."""
         sidecars = self._sidecars[name]
         sidecars.keep_only(snapshot.sidecars)
-        found = {each.path.name: sidecars.find(each, now) for each in snapshot.sidecars}
+        found = {each.path: sidecars.find(each, now) for each in snapshot.sidecars}
         return {file: answer for file, answer in found.items() if answer is not None}
-
-
-def find_folder_notices(
-    views: Iterable[FolderView], *, heeds_requests: bool
-) -> Iterator[InboxNotice]:
-    """Yield all that is to be said of folders. ``heeds_requests``: whether requests are carried
-    out."""
-    for view in views:
-        for notice in view.notices:
-            is_own = notice is view.notice and heeds_requests
-            yield told_of_folder(notice) if is_own else notice
-
-
-def _unseen(name: str) -> FolderView:
-    return FolderView(notice=InboxNotice(printable(name), NOT_EXAMINED), settling=True)
-
-
-def _ignored_notices(ignored: Mapping[str, int], owner: int | None) -> tuple[InboxNotice, ...]:
-    """Return a notice for each sidecar and marker that does not count. ``ignored``: their owners;
-    ``owner``: that of the folder."""
-    return tuple(
-        InboxNotice(printable(name), describe_foreign(other, owner), True)
-        for name, other in ignored.items()
-    )
 
 
 def _owner_of(folder: Path) -> int | None:

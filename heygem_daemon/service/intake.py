@@ -18,7 +18,8 @@ from heygem_daemon.service.candidates import (
     sort_candidates,
 )
 from heygem_daemon.service.contents import NOTHING_FOUND, ContentProbe, Contents
-from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake, find_folder_notices
+from heygem_daemon.service.folder_views import find_folder_notices
+from heygem_daemon.service.folders import ENTRIES_A_SCAN, FolderIntake
 from heygem_daemon.service.inbox_view import InboxView, in_arrival
 from heygem_daemon.service.incomplete import Incomplete
 from heygem_daemon.service.item_faults import ItemFaults

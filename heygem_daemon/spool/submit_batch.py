@@ -13,7 +13,12 @@ from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.config.wording import format_value
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.batch.journal import COMMON_SIDECAR, is_common_sidecar
-from heygem_daemon.spool.batch.roster import RosterProblem, build_roster, with_contents
+from heygem_daemon.spool.batch.roster import (
+    RosterProblem,
+    build_roster,
+    format_names,
+    with_contents,
+)
 from heygem_daemon.spool.files import SHARED_MODE, FileOperations, translate_os_errors
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.free_names import names_to_try
@@ -97,6 +102,11 @@ def _sources(
         )
     with translate_os_errors(folder):
         snapshot = scan(folder.resolve())
+    if snapshot.folders:
+        raise BadInput(
+            f"{printable(str(folder))} holds a folder ({format_names(snapshot.folders)}).",
+            "Submit each folder of files alone.",
+        )
     answers = read_now([entry.path for entry in snapshot.sidecars])
     own = own_sound(answers)
     if options.audio == OWN_SOUND:

@@ -12,7 +12,8 @@ import pytest
 
 from heygem_daemon.service import folders
 from heygem_daemon.service.claims import Claims
-from heygem_daemon.service.folders import ENTRIES_A_FOLDER, NOT_EXAMINED, FolderIntake
+from heygem_daemon.service.folder_views import NOT_EXAMINED
+from heygem_daemon.service.folders import ENTRIES_A_FOLDER, FolderIntake
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.loop import Service
@@ -164,7 +165,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         looked.append(folder.name)
         return inbox.scan(folder, limit=limit)
 
-    monkeypatch.setattr(folders, "scan", scan)
+    monkeypatch.setattr(folders, "scan_tree", scan)
     return looked
 
 

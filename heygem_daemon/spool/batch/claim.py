@@ -29,6 +29,7 @@ from heygem_daemon.spool.batch.roster import (
     with_contents,
     with_seconds,
 )
+from heygem_daemon.spool.batch.side_by_side import unfold
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.claim import (
     CLAIM_RETRY_ERRNOS,
@@ -81,6 +82,7 @@ def claim_batch(
     """
     batch = _move_folder(layout, files, folder, now)
     try:
+        batch = unfold(files, batch, find_content, scan_limit(max_members))
         batch = identify_members(
             layout, files, batch, folder, answers, max_members, find_content, hot_folder
         )

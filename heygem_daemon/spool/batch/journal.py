@@ -106,6 +106,15 @@ class BatchMember(FrozenModel):
         return self.audio, self.video
 
 
+class PlacedFile(FrozenModel):
+    """A file in a folder of the dropped folder, and where it goes."""
+
+    folder: FileName
+    name: FileName
+    placed_as: FileName
+    """Its name beside the other files."""
+
+
 class BatchJournal(FrozenModel):
     """``batch.json``: everything about a batch that must survive a crash.
 
@@ -134,6 +143,10 @@ class BatchJournal(FrozenModel):
     others: tuple[FileName, ...] = ()
     """Names of other files in the folder, not all of very many. They go to done/ and are deleted
     with the batch."""
+    unfolded: tuple[FileName, ...] = ()
+    """Names of the folders in the dropped folder whose files are laid side by side."""
+    placed: tuple[PlacedFile, ...] = ()
+    """The media and sidecars in these."""
     failed_name: FileName | None = None
     """Name of the batch's folder in failed/; None until a member has failed."""
     outbox_folder: OwnFolder | None = None

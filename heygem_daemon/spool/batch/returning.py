@@ -16,6 +16,7 @@ from heygem_daemon.spool.batch.journal import (
 from heygem_daemon.spool.batch.made_again import returned_names, take_back_inputs
 from heygem_daemon.spool.batch.public_folders import discard_drafts
 from heygem_daemon.spool.batch.shared_files import SharedMedia
+from heygem_daemon.spool.batch.side_by_side import lay_side_by_side
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
 from heygem_daemon.spool.finished import FILES_A_STEP, take_back
@@ -56,6 +57,8 @@ def returning(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Steps
     yield from _take_members(layout, files, batch)
     batch = yield from take_back_inputs(layout, files, batch)
     yield from restore_media_names(files, batch)
+    with suppress(PermissionError):  # withheld by its owner: it goes back as it is
+        lay_side_by_side(files, batch)
     files.remove_empty(batch.ended_folder)
     name = batch.journal.folder_name
     names = chain(

@@ -124,9 +124,10 @@ def build_roster(
     if snapshot.folders:
         named = format_names(snapshot.folders)
         return RosterProblem(
-            f"holds a folder ({named}); a batch is one folder of files: drop each alone"
+            f"holds a folder ({named}) that is not one sound and one video with their options:"
+            " drop it alone"
         )
-    entries = _without_strays(snapshot.entries)
+    entries = without_strays(snapshot.entries)
     media = _choose_members(entries, snapshot.sidecars, own_sound)
     if isinstance(media, RosterProblem):
         return media
@@ -145,7 +146,7 @@ def build_roster(
     return Roster(members, common[0].path.name if common else None, others)
 
 
-def _without_strays(entries: Sequence[FileEntry]) -> list[FileEntry]:
+def without_strays(entries: Sequence[FileEntry]) -> list[FileEntry]:
     """Return the files that may belong to members. In a folder of videos, a photograph is a face
     only beside a sound of its name: others are thumbnails, a logo, the cover of an album."""
     photographs = {entry for entry in entries if is_photograph(entry.path.name)}
