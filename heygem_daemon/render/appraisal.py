@@ -18,7 +18,13 @@ from heygem_daemon.media.shown_pixels import in_shown_pixels
 from heygem_daemon.media.verify import ResultVerifier
 from heygem_daemon.render.draw import RenderContext
 from heygem_daemon.render.quality import Quality, coverage_warning, quality_warnings
-from heygem_daemon.render.review import ReviewSelection, choose_windows, measure_quality
+from heygem_daemon.render.review import (
+    OnMeasured,
+    ReviewSelection,
+    choose_windows,
+    ignore_measured,
+    measure_quality,
+)
 from heygem_daemon.render.source_samples import SourceSamples
 from heygem_daemon.render.strip import ComparisonStrip
 from heygem_daemon.speech.activity import Curve, silent_frames
@@ -64,25 +70,30 @@ class Appraiser:
             if self._plan is not None:
                 self._plan.source_samples.add(frame, source)
 
-    def appraise(self, verifier: ResultVerifier) -> Appraisal:
+    def appraise(
+        self, verifier: ResultVerifier, on_measured: OnMeasured = ignore_measured
+    ) -> Appraisal:
         """Measure the pictures that ``verifier`` decodes, and draw the strip.
 
-        Raises Interrupted. An error of the result itself is raised by ``verifier.finish``.
+        ``on_measured`` is called as by ``measure_quality``. Raises Interrupted. An error of the
+        result itself is raised by ``verifier.finish``.
         """
         appraisal = Appraisal(warnings=[*self._warnings])
         if self._plan is not None:
-            self._review(self._plan, verifier, appraisal)
+            review = partial(self._plan.review, verifier, on_measured)
+            self._review(self._plan.strip, review, appraisal)
         low_coverage = coverage_warning(self._context.performance.summary)
         appraisal.warnings += [low_coverage] if low_coverage else []
         fps = float(self._context.timeline.fps)
         appraisal.warnings += quality_warnings(appraisal.quality, fps) if appraisal.quality else []
         return appraisal
 
-    def _review(self, plan: "_ReviewPlan", verifier: ResultVerifier, appraisal: Appraisal) -> None:
-        review = partial(plan.review, verifier)
+    def _review(
+        self, strip: ComparisonStrip | None, review: Callable[[], Quality], appraisal: Appraisal
+    ) -> None:
         appraisal.quality = warn_on_failure(QUALITY_FAILED, review, appraisal.warnings)
-        if plan.strip is not None and self._target is not None:
-            draw = partial(plan.strip.write, self._target)
+        if strip is not None and self._target is not None:
+            draw = partial(strip.write, self._target)
             appraisal.strip = warn_on_failure(STRIP_FAILED, draw, appraisal.warnings)
 
 
@@ -96,7 +107,7 @@ class _ReviewPlan:
     source_samples: SourceSamples
     strip: ComparisonStrip | None
 
-    def review(self, verifier: ResultVerifier) -> Quality:
+    def review(self, verifier: ResultVerifier, on_measured: OnMeasured) -> Quality:
         """Measure the selected pictures that ``verifier`` decodes."""
         self.source_samples.add_missing()
         return measure_quality(
@@ -109,6 +120,7 @@ class _ReviewPlan:
                 self.context.reader.info.sample_aspect,
             ),
             self.strip.add_result if self.strip else lambda _frame, _picture: None,
+            on_measured,
         )
 
 

@@ -39,7 +39,7 @@ from heygem_daemon.render.output import (
     require_possible,
 )
 from heygem_daemon.render.overlap import run_in_background
-from heygem_daemon.render.progress import OnProgress, ProgressReporter
+from heygem_daemon.render.progress import OnProgress, ProgressReporter, ReviewReporter
 from heygem_daemon.render.report import Inputs, Json, RenderStats, build_report, write_json
 from heygem_daemon.render.speech_cache import CachedSpeech, SpeechCache
 from heygem_daemon.render.template import staged_template, template_folder, template_key
@@ -272,16 +272,18 @@ class RenderJob:
     def review(self, context: RenderContext, appraiser: Appraiser) -> Appraisal:
         """Decode the result once: verify all of it, and appraise parts of it."""
         timeline = context.timeline
+        progress = ReviewReporter(self.reporter, len(timeline))
         verifier = ResultVerifier(
             self.result_path,
             len(timeline),
             timeline.fps,
             self.inputs.audio.duration,
-            on_pictures=lambda done: self.reporter.report_reviewed(done, len(timeline)),
+            on_pictures=progress.note_checked,
             guard=self.track.guard,
             pictures=context.expected_pictures,
         )
-        appraisal = appraiser.appraise(verifier)
+        appraisal = appraiser.appraise(verifier, progress.note_measured)
+        progress.note_measured(1, 1)  # where it failed, too
         verifier.finish()
         return appraisal
 

@@ -101,7 +101,7 @@ class ProgressReporter:
         self.report(Progress(job_id=self._job_id, stage="join", frames=done, total_frames=total))
 
     def report_reviewed(self, done: int, total: int) -> None:
-        """Report that ``done`` of ``total`` output pictures have been checked."""
+        """Report that ``done`` of ``total`` output pictures have been reviewed."""
         self.report(Progress(job_id=self._job_id, stage="review", frames=done, total_frames=total))
 
     def chunk_reporter(self, plan: Sequence[Chunk], workspace: Path) -> "ChunkReporter":
@@ -121,6 +121,32 @@ class ProgressReporter:
     def _send(self, progress: Progress, now: float) -> None:
         self._last, self._reported_at = progress, now
         self._on_progress(progress.model_copy(update={"steps": self._steps}))
+
+
+class ReviewReporter:
+    """Reports how far the review of a result is. All of its pictures are checked and some of them
+    are measured, at the same time: it is as far as the one that lies behind."""
+
+    def __init__(self, reporter: ProgressReporter, total: int) -> None:
+        """``total``: how many pictures the result has."""
+        self._reporter = reporter
+        self._total = total
+        self._checked = 0
+        self._measured_share = 1.0
+
+    def note_checked(self, done: int) -> None:
+        """Report that ``done`` pictures have been checked. From any thread."""
+        self._checked = done
+        self._report()
+
+    def note_measured(self, done: int, of: int) -> None:
+        """Report that so many of the pictures have been measured that are to be."""
+        self._measured_share = done / of if of else 1.0
+        self._report()
+
+    def _report(self) -> None:
+        done = min(self._checked, int(self._total * self._measured_share))
+        self._reporter.report_reviewed(done, self._total)
 
 
 class ChunkReporter:

@@ -31,6 +31,8 @@ from heygem_daemon.render.quality import Quality
 
 Flags = NDArray[np.bool_]
 OnPublished = Callable[[int, Picture], None]
+OnMeasured = Callable[[int, int], None]
+"""Takes how many of the frames that are reviewed have been measured, and how many there are."""
 
 WINDOW_SECONDS = 2.0
 MIN_REVIEW_SECONDS, MAX_REVIEW_SECONDS, SHARE = 6.0, 20.0, 0.1
@@ -56,6 +58,10 @@ face heights."""
 _LIPS = list(OUTER_UPPER_LIP + OUTER_LOWER_LIP)
 
 
+def ignore_measured(_done: int, _of: int) -> None:
+    """Do nothing with how many frames have been measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewSelection:
     """The frames of a result that are reviewed."""
@@ -78,16 +84,17 @@ def measure_quality(
     source_sharpness: Mapping[int, float],
     published: Iterable[Picture],
     on_published: OnPublished = lambda _frame, _picture: None,
+    on_measured: OnMeasured = ignore_measured,
 ) -> Quality:
     """Measure the selected frames of a result.
 
     ``published``: the pictures of these frames, in order. ``source_sharpness``: sharpness around
     the mouth of some frames' source pictures. ``on_published(frame, picture)`` is called for each
-    frame. Frames that were passed through, and those in which the tracker follows another face
-    than the template's, are not counted.
+    frame, ``on_measured`` before the first and after each. Frames that were passed through, and
+    those in which the tracker follows another face than the template's, are not counted.
     """
     fps, silent = float(context.timeline.fps), selection.silence_mask
-    meter = _ResultMeter(context, template, source_sharpness, on_published)
+    meter = _ResultMeter(context, template, source_sharpness, on_published, on_measured)
     apertures = meter.measure_apertures(selection, published)
     figures = replace(
         _silence_figures(apertures, closed_threshold(apertures), silent, fps),
@@ -181,6 +188,7 @@ class _ResultMeter:
     template: Template
     source_sharpness: Mapping[int, float]
     on_published: OnPublished
+    on_measured: OnMeasured
     result_sharpness: dict[int, float] = field(default_factory=dict)
     """By output frame, like ``source_sharpness``."""
 
@@ -227,14 +235,22 @@ class _ResultMeter:
         ]
         depth = queue_depth([box for _, box in windows if box is not None])
         with Prefetcher(self._measured_crops(windows, published), depth) as crops:
+            counted_crops = self._count(crops, len(selection.frames))
             for window, box in windows:
-                part = islice(crops, len(window))
+                part = islice(counted_crops, len(window))
                 if box is not None:
                     pictures = (crop for crop in part if crop is not None)
                     measured = _track_apertures(pictures, window, box, self.context, self.template)
                     apertures[window.start : window.stop] = measured
                 deque(part, maxlen=0)
         return apertures
+
+    def _count(self, crops: Iterable[Picture | None], of: int) -> Iterator[Picture | None]:
+        """Yield the crops, and report how many the tracker has taken and come back for more."""
+        self.on_measured(0, of)
+        for done, crop in enumerate(crops, 1):
+            yield crop
+            self.on_measured(done, of)
 
     def _measured_crops(
         self, windows: Iterable[tuple[range, Box | None]], published: Iterable[Picture]

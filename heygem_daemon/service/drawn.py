@@ -2,10 +2,13 @@
 
 from heygem_daemon.protocol import Progress
 
+DRAWING = "render"
+"""The stage whose frames are drawn."""
+
 
 def percent_drawn(progress: Progress) -> int | None:
     """Return the share of the frames that are drawn, while they are drawn; else None."""
-    if progress.stage != "render" or progress.total_frames <= 0:
+    if progress.stage != DRAWING or progress.total_frames <= 0:
         return None
     return min(100, 100 * progress.frames // progress.total_frames)
 
@@ -13,6 +16,6 @@ def percent_drawn(progress: Progress) -> int | None:
 def seconds_to_draw(progress: Progress) -> int | None:
     """Return how long the drawing of the remaining frames will take at the speed so far; None:
     not known."""
-    if progress.stage != "render" or progress.fps <= 0 or progress.total_frames <= 0:
+    if progress.stage != DRAWING or progress.fps <= 0 or progress.total_frames <= 0:
         return None
     return round(max(0, progress.total_frames - progress.frames) / progress.fps)

@@ -155,9 +155,7 @@ class Estimates:
         paces = find_paces(ended, spans, busy_since, wall)
         if paces is None or _has_held_back(snapshot, now):
             return
-        left = [
-            paces.of(each.job.journal.options.engine).left(*each.timing(now)) for each in running
-        ]
+        left = [each.left(paces.of(each.job.journal.options.engine), now) for each in running]
         free = [wall + seconds for seconds in left if seconds is not None]
         if not free:
             return

@@ -73,7 +73,7 @@ def _job_entries(
 def _running_status(
     running: RunningJob, assistants: Sequence[DeviceChoice], now: float
 ) -> JobStatus:
-    left = running.seconds_left(now)
+    left = running.shown_left(now)
     progress = running.progress or Progress(job_id=running.job.id, stage="probe")
     return _queued_status(
         running.job,

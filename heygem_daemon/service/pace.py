@@ -6,15 +6,13 @@ different times for their lengths.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice, takewhile
 from statistics import median, quantiles
 
-from heygem_daemon.protocol import Progress
 from heygem_daemon.report.finished import FinishedJob
-from heygem_daemon.report.stages import STAGES
-from heygem_daemon.service.drawn import seconds_to_draw
+from heygem_daemon.report.stages import LOADING
 
 MIN_SAMPLES, MAX_SAMPLES = 3, 20
 """From how many finished jobs on there is a pace; how many of the last ones count."""
@@ -26,8 +24,16 @@ said."""
 MIN_RATIO = 2.0
 """Two jobs of which one is so many times as long show what a second costs."""
 
-DRAWING = "render"
-"""The stage whose progress shows when it ends."""
+USUAL_SHARES: Mapping[str, float] = {
+    "load": 0.08,
+    "probe": 0.01,
+    "listen": 0.02,
+    "track": 0.46,
+    "render": 0.21,
+    "join": 0.01,
+    "review": 0.21,
+}
+"""The share that each stage has of a job, where the last ones do not tell: in the demo on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +51,31 @@ class Pace:
 
     def seconds(self, length: float) -> float:
         """Return how long a job takes. ``length``: seconds of its result; 0: not known."""
-        return median(self._expected(length))
+        return median(self.expected(length))
 
     def cycle(self, length: float) -> float:
         """Return how long it takes from the start of such a job until the next one starts in its
         place."""
         return self.seconds(length) * self.stretch
 
-    def left(
-        self, progress: Progress | None, length: float, since_start: float, in_stage: float
-    ) -> float | None:
-        """Return how long a running job still takes, in seconds; None: it has taken longer than by
-        all the last ones, and nobody knows. ``progress``: its last one; None: its engine is being
-        loaded. ``since_start``, ``in_stage``: for how many seconds it has been at work, and in its
-        stage."""
-        if progress is None or not _is_drawn_from(progress.stage):
-            return time_left(self._expected(length), since_start)
-        if (drawing := seconds_to_draw(progress)) is not None:
-            return drawing + median(self._rests(stages_after(progress.stage), length))
-        stages = [progress.stage, *stages_after(progress.stage)]
-        return time_left(self._rests(stages, length), in_stage)
+    def in_stage(self, stage: str, length: float) -> list[float]:
+        """Return how long such a job is in a stage, by each of the last ones."""
+        return [
+            seconds_in_stage(each, stage) * self._times(each, stage, length)
+            for each in self.samples
+        ]
 
-    def _expected(self, length: float) -> list[float]:
+    def expected(self, length: float) -> list[float]:
         """Return how long a job of this length takes by each of the last ones."""
         return [seconds_of(each, length, self.second_costs) for each in self.samples]
 
-    def _rests(self, stages: Sequence[str], length: float) -> list[float]:
-        """Return how long such a job is in these stages, by each of the last jobs."""
-        return [
-            sum(each.stage_seconds.get(one, 0.0) for one in stages) * _times(each, length)
-            for each in self.samples
-        ]
+    def _times(self, sample: FinishedJob, stage: str, length: float) -> float:
+        """Return how many times as long as in one of the last jobs a stage is."""
+        load = seconds_in_stage(sample, LOADING)
+        if stage == LOADING or sample.seconds <= load:
+            return 1.0
+        work = seconds_of(sample, length, self.second_costs) - load
+        return max(0.0, work) / (sample.seconds - load)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,16 @@ def seconds_of(sample: FinishedJob, length: float, second_costs: float | None) -
     return max(least, sample.seconds + second_costs * (length - sample.length))
 
 
+def seconds_in_stage(sample: FinishedJob, stage: str) -> float:
+    """Return how long a job that ended was in a stage. What was no work on the job itself counts as
+    the load of its engine."""
+    if not sample.stage_seconds:
+        return sample.seconds * USUAL_SHARES[stage]
+    if stage == LOADING:
+        return max(0.0, sample.seconds - sum(sample.stage_seconds.values()))
+    return sample.stage_seconds.get(stage, 0.0)
+
+
 def cost_of_second(samples: Iterable[FinishedJob]) -> float | None:
     """Return the seconds of work for one more second of result: the median slope between jobs of
     different lengths (Sen 1968). None: there are too few such."""
@@ -197,19 +207,3 @@ def time_left(samples: Iterable[float], elapsed: float) -> float | None:
 def _within(first: float, start: float, end: float) -> float:
     """Return how much of a span of time lies after ``first``, in seconds."""
     return max(0.0, end - max(first, start))
-
-
-def _times(sample: FinishedJob, length: float) -> float:
-    """Return how many times as long as a job that ended another one is; 1 where that is not
-    known."""
-    return length / sample.length if length > 0 and sample.length > 0 else 1.0
-
-
-def _is_drawn_from(stage: str) -> bool:
-    return stage == DRAWING or stage in stages_after(DRAWING)
-
-
-def stages_after(stage: str) -> Sequence[str]:
-    """Return the stages that follow one."""
-    stages = list(STAGES)
-    return stages[stages.index(stage) + 1 :]

@@ -2,8 +2,7 @@
 
 from heygem_daemon.events.jobs import ChunkDone, ChunkTakenOver, JobGoesOn, StageBegan
 from heygem_daemon.protocol import Progress
-from heygem_daemon.service.drawn import percent_drawn, seconds_to_draw
-from heygem_daemon.service.pace import DRAWING
+from heygem_daemon.service.drawn import DRAWING, percent_drawn, seconds_to_draw
 from heygem_daemon.service.running_jobs import RunningJob, job_logger
 from heygem_daemon.service.whole_job import percent_of
 
@@ -32,7 +31,9 @@ def record_progress(running: RunningJob, progress: Progress, now: float) -> None
     running.progress = progress
     running.progress_at = now
     # A video that is turned is searched anew, and a stage may have another share than it had.
-    running.percent = max(running.percent, percent_of(progress, running.pace))
+    running.percent = max(
+        running.percent, percent_of(progress, running.pace, running.job.journal.seconds)
+    )
     if stage_before != progress.stage == DRAWING:  # the face that was found is kept
         running.kept_percent = running.percent
 

@@ -73,7 +73,7 @@ class ProgressNotes:
         return _Note(now, written, self._text(running, written))
 
     def _text(self, running: RunningJob, written: float) -> str:
-        left = running.seconds_left(self._clock.monotonic())
+        left = running.shown_left(self._clock.monotonic())
         return progress_text(running, left, written, self._settings.language)
 
     def _try(self, job_id: str, step: Callable[[], None]) -> None:

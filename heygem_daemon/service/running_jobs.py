@@ -32,7 +32,7 @@ from heygem_daemon.service.failure_reasons import Canceller
 from heygem_daemon.service.pace import Pace
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.turns import owner_name
-from heygem_daemon.service.whole_job import seconds_left
+from heygem_daemon.service.whole_job import LEAST_SECONDS, seconds_left
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
 from heygem_daemon.system.units import GIB, MIB
@@ -127,18 +127,18 @@ class RunningJob:
         changes = {"percent": self.kept_percent}
         return replace(job, journal=job.journal.model_copy(update=changes))
 
-    def timing(self, now: float) -> tuple[Progress | None, float, float, float]:
-        """Return its progress, the length of its result, and for how many seconds it has been at
-        work and in its stage at monotonic time ``now``."""
-        length = self.job.journal.seconds
-        return self.progress, length, now - self.began_at, now - self.stage_began_at
-
-    def seconds_left(self, now: float) -> float | None:
-        """Return how long it still takes at monotonic time ``now``; None: not known. What an
-        earlier attempt has done shows when the drawing begins."""
+    def left(self, pace: Pace | None, now: float) -> float | None:
+        """Return how many seconds it still takes at monotonic time ``now`` by the pace of the last
+        jobs; None: not known. What an earlier attempt has done shows when the drawing begins."""
         if self.job.journal.percent and (self.progress is None or not self.progress.chunks):
             return None
-        return seconds_left(self.pace, *self.timing(now))
+        length, in_stage = self.job.journal.seconds, now - self.stage_began_at
+        return seconds_left(pace, self.progress, length, now - self.began_at, in_stage)
+
+    def shown_left(self, now: float) -> float | None:
+        """Return the same as it is shown; None: not known, or over before it is read."""
+        left = self.left(self.pace, now)
+        return None if left is None or left < LEAST_SECONDS else left
 
 
 @dataclass(slots=True)

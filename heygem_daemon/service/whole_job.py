@@ -1,26 +1,15 @@
 """How far a running job is as a whole, and how long it still takes. Pure.
 
-Each stage has the share of a job that it had in the last jobs of its engine.
+Both come from how long it is expected to be in each stage: as long as the last jobs of its engine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.stages import LOADING, STAGES
-from heygem_daemon.service.drawn import seconds_to_draw
-from heygem_daemon.service.pace import DRAWING, Pace, stages_after
-
-USUAL_SHARES: Mapping[str, float] = {
-    "load": 0.08,
-    "probe": 0.01,
-    "listen": 0.02,
-    "track": 0.46,
-    "render": 0.21,
-    "join": 0.01,
-    "review": 0.21,
-}
-"""What is taken before some jobs have ended: the shares of the demo on a CPU."""
+from heygem_daemon.service.drawn import DRAWING, seconds_to_draw
+from heygem_daemon.service.pace import USUAL_SHARES, Pace, time_left
 
 MOST_PERCENT = 99
 """What a job shows before it has ended."""
@@ -28,11 +17,15 @@ MOST_PERCENT = 99
 LEAST_SECONDS = 2.0
 """Less than that is not shown: it would be over before it is read."""
 
+TELLING_SHARE = 0.1
+"""From which share of a stage on its own speed tells how long it still takes."""
 
-def percent_of(progress: Progress | None, pace: Pace | None) -> int:
+
+def percent_of(progress: Progress | None, pace: Pace | None, length: float = 0.0) -> int:
     """Return how many per cent of a job are done. ``progress``: its last one; None: its engine is
-    being loaded. ``pace``: that of the last jobs; None: not known."""
-    shares = shares_of(pace)
+    being loaded. ``pace``: that of the last jobs; None: not known. ``length``: seconds of its
+    result; 0: not known."""
+    shares = {stage: _expected(stage, pace, length) for stage in STAGES}
     stage = progress.stage if progress else LOADING
     done = sum(shares[each] for each in stages_before(stage))
     done += shares[stage] * (share_of_stage(progress) if progress else 0.0)
@@ -42,16 +35,19 @@ def percent_of(progress: Progress | None, pace: Pace | None) -> int:
 def seconds_left(
     pace: Pace | None, progress: Progress | None, length: float, since_start: float, in_stage: float
 ) -> float | None:
-    """Return how long a job still takes, in seconds; None: not known. ``length``: seconds of its
-    result; 0: not known. ``since_start``, ``in_stage``: for how long it has been at work, and in
-    its stage. The others are as in ``percent_of``."""
-    if pace is not None:
-        left = pace.left(progress, length, since_start, in_stage)
-    elif progress is not None:
-        left = _by_usual_shares(progress, in_stage)
-    else:
-        left = None
-    return None if left is None or left < LEAST_SECONDS else left
+    """Return how long a job still takes, in seconds; None: not known. ``since_start``,
+    ``in_stage``: for how long it has been at work, and in its stage. The others are as in
+    ``percent_of``."""
+    if pace is None:
+        return _by_usual_shares(progress, in_stage) if progress else None
+    stage = progress.stage if progress else LOADING
+    own = _left_by_speed(progress, in_stage) if progress else None
+    if own is None:
+        own = time_left(pace.in_stage(stage, length), in_stage)
+    if own is None and time_left(pace.expected(length), since_start) is not None:
+        own = 0.0  # it is longer than in the last jobs, but this job is not
+    after = sum(_expected(each, pace, length) for each in stages_after(stage))
+    return None if own is None else own + after
 
 
 def share_of_stage(progress: Progress) -> float:
@@ -61,36 +57,41 @@ def share_of_stage(progress: Progress) -> float:
     return min(1.0, progress.frames / progress.total_frames)
 
 
-def shares_of(pace: Pace | None) -> Mapping[str, float]:
-    """Return the share that each stage has of a job, in any unit."""
-    if pace is None:
-        return USUAL_SHARES
-    found = {
-        stage: median(each.stage_seconds.get(stage, 0.0) for each in pace.samples)
-        for stage in STAGES
-    }
-    work = [sum(each.stage_seconds.values()) for each in pace.samples]
-    found[LOADING] = median(
-        max(0.0, each.seconds - at_work) for each, at_work in zip(pace.samples, work, strict=True)
-    )
-    return found if min(work) > 0 else USUAL_SHARES
-
-
 def stages_before(stage: str) -> Sequence[str]:
     """Return the stages that come before one."""
     stages = list(STAGES)
     return stages[: stages.index(stage)]
 
 
+def stages_after(stage: str) -> Sequence[str]:
+    """Return the stages that follow one."""
+    stages = list(STAGES)
+    return stages[stages.index(stage) + 1 :]
+
+
+def _expected(stage: str, pace: Pace | None, length: float) -> float:
+    """Return how long a stage is expected to take, in seconds; without a pace in parts of a
+    job."""
+    return USUAL_SHARES[stage] if pace is None else median(pace.in_stage(stage, length))
+
+
+def _left_by_speed(progress: Progress, in_stage: float) -> float | None:
+    """Return how long a stage still takes at its own speed, in seconds; None: that does not show
+    it. Of a drawing the frames of earlier attempts count too, and tell nothing of its speed."""
+    if progress.stage == DRAWING:
+        return seconds_to_draw(progress)
+    share = share_of_stage(progress)
+    return in_stage * (1.0 - share) / share if share >= TELLING_SHARE else None
+
+
 def _by_usual_shares(progress: Progress, in_stage: float) -> float | None:
     """Return how long a job still takes by the speed of its present stage, where that is a large
     one: the search for the face takes as long as the video is, which says nothing of what
     follows."""
-    share = share_of_stage(progress)
-    if progress.stage not in (DRAWING, "review") or not share:
+    own = _left_by_speed(progress, in_stage)
+    if progress.stage not in (DRAWING, "review") or own is None:
         return None
-    drawing = seconds_to_draw(progress)
-    whole = in_stage / share if drawing is None else progress.total_frames / progress.fps
-    own = whole - in_stage if drawing is None else float(drawing)
-    rest = sum(USUAL_SHARES[each] for each in stages_after(progress.stage))
-    return own + whole * rest / USUAL_SHARES[progress.stage]
+    is_drawn = progress.stage == DRAWING
+    whole = progress.total_frames / progress.fps if is_drawn else in_stage + own
+    after = sum(USUAL_SHARES[each] for each in stages_after(progress.stage))
+    return own + whole * after / USUAL_SHARES[progress.stage]

@@ -5,7 +5,12 @@ import pytest
 from heygem_daemon.errors import Interrupted
 from heygem_daemon.protocol import Progress
 from heygem_daemon.render.chunks import Chunk
-from heygem_daemon.render.progress import CHUNK_SECONDS, ProgressReporter, Stage
+from heygem_daemon.render.progress import (
+    CHUNK_SECONDS,
+    ProgressReporter,
+    ReviewReporter,
+    Stage,
+)
 
 
 def test_a_stage_is_reported_when_it_begins_and_timed_when_it_ends() -> None:
@@ -130,3 +135,18 @@ def test_the_last_stages_report_their_progress() -> None:
     reporter.report_reviewed(25, 600)
     stages = [(progress.stage, progress.frames, progress.total_frames) for progress in reported]
     assert stages == [("join", 250, 600), ("review", 25, 600)]
+
+
+def test_a_review_is_as_far_as_the_measuring_behind_it() -> None:
+    """All pictures of a short result were checked at once, and "99 %" stood for most of it."""
+    reported: list[Progress] = []
+    review = ReviewReporter(ProgressReporter("job", reported.append), 200)
+    review.note_measured(0, 50)
+    review.note_checked(175)
+    review.note_measured(10, 50)
+    review.note_measured(50, 50)
+    review.note_checked(200)
+    assert [progress.frames for progress in reported] == [0, 0, 40, 175, 200]
+    unmeasured = ReviewReporter(ProgressReporter("job", reported.append), 200)
+    unmeasured.note_checked(25)
+    assert reported[-1].frames == 25

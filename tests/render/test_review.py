@@ -26,10 +26,12 @@ from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import RenderContext, draw_chunk
 from heygem_daemon.render.quality import SHARPNESS, Quality
 from heygem_daemon.render.review import (
+    OnMeasured,
     ReviewSelection,
     choose_windows,
     crop_picture,
     face_box,
+    ignore_measured,
     measure_quality,
     queue_depth,
 )
@@ -124,6 +126,7 @@ def review(tmp_path: Path) -> RunReview:
         silent: slice = slice(50, 75),
         size: float = 1.0,
         kind: type[GreyPerformance] = GreyPerformance,
+        on_measured: OnMeasured = ignore_measured,
     ) -> Quality:
         engine = FakeEngine()
         video = write_video(tmp_path / "video.mp4", FRAMES)
@@ -137,13 +140,17 @@ def review(tmp_path: Path) -> RunReview:
             result = tmp_path / "result.mp4"
             draw_chunk(context, Chunk(0, 0, FRAMES), result, lambda _: None)
             engine.tracker = GreyReader(shift)
-            return reviewed(context, template, flags(silent), result)
+            return reviewed(context, template, flags(silent), result, on_measured)
 
     return run
 
 
 def reviewed(
-    context: RenderContext, template: Template, silent: NDArray[np.bool_], result: Path
+    context: RenderContext,
+    template: Template,
+    silent: NDArray[np.bool_],
+    result: Path,
+    on_measured: OnMeasured = ignore_measured,
 ) -> Quality:
     """Review all frames of a result."""
     samples = SourceSamples(context, template, range(len(silent)), None)
@@ -151,7 +158,12 @@ def reviewed(
     with VideoReader(result) as reader:
         selection = ReviewSelection(silent, [range(len(silent))])
         return measure_quality(
-            context, template, selection, samples.sharpness_by_frame, reader.read_range()
+            context,
+            template,
+            selection,
+            samples.sharpness_by_frame,
+            reader.read_range(),
+            on_measured=on_measured,
         )
 
 
@@ -167,6 +179,13 @@ def test_a_mouth_that_follows_its_target_has_good_figures(review: RunReview) -> 
     assert quality.aperture_correlation == pytest.approx(1, abs=0.02)
     assert quality.aperture_lag_ms == pytest.approx(0, abs=5)
     assert quality.closed_in_silence == 1.0
+
+
+def test_each_measured_frame_counts(review: RunReview) -> None:
+    told: list[tuple[int, int]] = []
+    review(on_measured=lambda *counts: told.append(counts))
+    assert [done for done, _ in told][:FRAMES] == list(range(FRAMES))
+    assert {of for _, of in told} == {FRAMES}
 
 
 def test_a_late_mouth_is_found_to_be_late(review: RunReview) -> None:

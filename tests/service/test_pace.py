@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.protocol import Progress
 from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.service.pace import (
+    USUAL_SHARES,
     Pace,
     cost_of_second,
     find_pace,
@@ -154,33 +154,17 @@ def test_what_takes_longer_than_all_before_tells_nothing() -> None:
     assert time_left([10, 20, 40], 41) is None
 
 
-@pytest.mark.parametrize(
-    ("stage", "figures", "stage_seconds_ago", "left"),
-    [
-        (None, {}, 0.0, 30.0),
-        ("track", {}, 5.0, 30.0),
-        ("render", {"frames": 5, "total_frames": 10, "fps": 1.0}, 5.0, 5.0 + 14.0),
-        ("render", {"frames": 10, "total_frames": 10, "fps": 1.0}, 5.0, 14.0),
-        ("join", {}, 4.0, 10.0),
-        ("review", {}, 1.0, 3.0),
-        ("review", {}, 90.0, None),
-    ],
-)
-def test_a_running_job_ends_after_its_last_stages(
-    stage: Any, figures: Any, stage_seconds_ago: float, left: float | None
-) -> None:
-    stages = {"track": 5.0, "render": 20.0, "join": 10.0, "review": 4.0}
-    samples = tuple(ended(n, stage_seconds=stages, length=8) for n in range(3))
-    pace = Pace(samples)
-    progress = stage and Progress(job_id="j", stage=stage, **figures)
-    assert pace.left(progress, 8.0, 10.0, stage_seconds_ago) == left
-    assert pace.left(progress, 0.0, 10.0, stage_seconds_ago) == left
-    if left is not None and stage == "render":
-        twice = pace.left(progress, 16.0, 10.0, stage_seconds_ago)
-        assert twice == left + 14, "joined and reviewed for twice as long"
+def test_each_stage_is_as_long_as_in_the_last_jobs() -> None:
+    """The load of the engine does not depend on the length, all else does."""
+    stages = {"track": 5.0, "render": 20.0, "join": 1.0, "review": 4.0}
+    pace = Pace(tuple(ended(n, stage_seconds=stages, length=8) for n in range(3)))
+    assert pace.in_stage("load", 8) == pace.in_stage("load", 80) == [10, 10, 10]
+    assert pace.in_stage("render", 8) == pace.in_stage("render", 0) == [20, 20, 20]
+    assert pace.in_stage("render", 16) == [40, 40, 40]
+    whole = sum(pace.in_stage(stage, 16)[0] for stage in USUAL_SHARES)
+    assert whole == pace.seconds(16) == 10 + 60
 
 
-def test_the_times_of_a_running_job_count_from_its_start_and_its_stage() -> None:
-    running = running_job()
-    running.stage_began_at = running.began_at + 4
-    assert running.timing(running.began_at + 10) == (None, 0.0, 10.0, 6.0)
+def test_where_the_last_jobs_tell_no_stages_these_have_their_usual_shares() -> None:
+    pace = Pace(tuple(ended(n) for n in range(3)))
+    assert pace.in_stage("review", 0.0) == [40 * USUAL_SHARES["review"]] * 3

@@ -7,12 +7,11 @@ import pytest
 
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.stages import STAGES
-from heygem_daemon.service.pace import Pace
+from heygem_daemon.service.pace import USUAL_SHARES, Pace
 from heygem_daemon.service.progress import record_progress
 from heygem_daemon.service.whole_job import (
     LEAST_SECONDS,
     MOST_PERCENT,
-    USUAL_SHARES,
     percent_of,
     seconds_left,
 )
@@ -77,13 +76,19 @@ def test_per_cent_never_become_less() -> None:
 @pytest.mark.parametrize(
     ("progress", "since_start", "in_stage", "left"),
     [
-        (None, 5.0, 5.0, 95.0),
-        (at("track", 50), 30.0, 20.0, 70.0),
+        (None, 5.0, 5.0, 5 + 90.0),
+        (None, 50.0, 50.0, 90.0),  # a cold start, where the last jobs found the engine loaded
+        (None, 150.0, 150.0, None),
+        (at("track", 50), 30.0, 20.0, 20 + 48.0),
+        (at("track", 50), 50.0, 40.0, 40 + 48.0),  # it is slower than in the last jobs
+        (at("track", 1), 20.0, 10.0, 30 + 48.0),  # too early to tell its speed
         (at("render", 99, fps=1.0), 91.0, 40.0, 1 + 8.0),  # "1 s left" was the drawing alone
         (at("render", 50, fps=1.0), 70.0, 20.0, 50 + 8.0),
-        (at("review", 50), 95.0, 3.0, 4.0),
-        (at("review", 99), 99.0, 6.5, None),  # over before it is read
-        (at("review", 99), 199.0, 60.0, None),
+        (at("render", 50), 20.0, 20.0, 20 + 8.0),  # drawn by an earlier attempt
+        (at("join", 0), 96.0, 4.0, 7.0),  # longer than ever, but not the job
+        (at("review", 50), 95.0, 3.0, 3.0),
+        (at("review", 100), 199.0, 60.0, 0.0),
+        (at("review", 0), 199.0, 60.0, None),
         (at("track", 1), 500.0, 490.0, None),
     ],
 )
@@ -91,6 +96,37 @@ def test_the_time_left_is_that_of_the_whole_job(
     progress: Progress | None, since_start: float, in_stage: float, left: float | None
 ) -> None:
     assert seconds_left(PACE, progress, 10.0, since_start, in_stage) == left
+
+
+def test_a_job_that_is_nearly_done_is_not_expected_to_take_as_long_as_the_slowest_one() -> None:
+    """ "98 %, 43 s left": one of the last jobs had been checked for a minute, beside others."""
+    samples = [
+        ended(n, seconds=100.0 + slow, length=10, stage_seconds={**SECONDS, "review": 7.0 + slow})
+        for n, slow in enumerate((0.0, 0.0, 0.0, 53.0))
+    ]
+    pace, nearly = Pace(tuple(samples)), at("review", 85)
+    assert percent_of(nearly, pace, 10.0) == 98
+    left = seconds_left(pace, nearly, 10.0, 102.0, 9.0)
+    assert left is not None
+    assert left < LEAST_SECONDS
+
+
+@pytest.mark.parametrize("length", [10.0, 100.0])
+def test_per_cent_and_time_left_say_the_same(length: float) -> None:
+    """A job that is as fast as the last ones goes through its stages."""
+    times = {stage: PACE.in_stage(stage, length)[0] for stage in STAGES}
+    before = times.pop("load")
+    for stage, seconds in times.items():
+        for tenth in range(1, 10):
+            fps = 100 / seconds if stage == "render" else 0.0
+            progress = at(stage, 10 * tenth, fps=fps)
+            in_stage = seconds * tenth / 10
+            left = seconds_left(PACE, progress, length, before + in_stage, in_stage)
+            assert left is not None
+            share = (before + in_stage) / (before + in_stage + left)
+            shown = percent_of(progress, PACE, length)
+            assert shown == pytest.approx(100 * share, abs=1.5), (stage, tenth)
+        before += seconds
 
 
 @pytest.mark.parametrize(
