@@ -77,6 +77,7 @@ class Claims:
     def scan(self, now: float) -> None:
         """Scan the inboxes at monotonic time ``now``. Raises SpoolUnavailable."""
         self.view = self._inboxes.scan(now)
+        self._dispatcher.record_owners(self.view.ready)
         self._find_frontrunners()
 
     def claim(self, now: float) -> None:

@@ -110,6 +110,10 @@ class Dispatcher:
         """Yield the jobs that may be tried now, and candidates as if queued, in their turns."""
         return self._queue.in_turn_with(candidates, self._clock.monotonic(), self._load)
 
+    def record_owners(self, candidates: Iterable[WaitingJob]) -> None:
+        """Record whose candidates wait: who is new goes behind those who wait already."""
+        self._queue.record_owners(each.key.owner for each in candidates)
+
     def can_start_soon(self, item: WaitingJob) -> bool:
         """Whether nothing but its turn and a device keeps a queued job or a candidate from its
         start: active hours, room on disk and in memory, and weights of its engine. Raises

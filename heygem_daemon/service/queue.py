@@ -168,6 +168,11 @@ class Queue:
         too."""
         return self._in_turn([*self._ready(now), *others], load)
 
+    def record_owners(self, owners: Iterable[str]) -> None:
+        """Record whose items wait in the inboxes."""
+        for each in owners:
+            self._history.record_owner(each)
+
     def record_start(self, queued: QueuedJob, now: float) -> None:
         """Record that a job that is in the queue has had its turn. Those that could not have it,
         since they rest or the disk or the memory has no room for them, were not passed over."""

@@ -4,8 +4,8 @@ The owners of files take turns, and so do the single jobs and the batches of one
 batches among each other. Within such a line the highest priority goes first, then the earliest
 arrival. Three rules bound every wait:
 
-* Whoever was served longest ago goes next. A batch counts as served when it arrives, so that new
-  batches cannot pass an old one again and again.
+* Whoever was served longest ago goes next. An owner and a batch count as served when they first
+  arrive, so that new ones cannot pass an old one again and again.
 * An owner whose item has a higher priority may pass the owner who was served longest ago, but not
   twice in a row, and gives its next turn for it. So each of K owners who wait is served within 2 K
   starts, or within 4 K after having passed another, and an owner without urgent jobs gets half of
@@ -137,9 +137,15 @@ class TurnHistory:
         return twin
 
     def record_arrival(self, key: FairnessKey) -> None:
-        """Record that an item came. Does nothing where others of its batch wait already."""
+        """Record that an item came. Does nothing of its batch where others of that wait already."""
+        self.record_owner(key.owner)
         if key.batch is not None:
             self._served.setdefault(key, self._turn)
+
+    def record_owner(self, owner: str) -> None:
+        """Record that something of an owner waits. Who is new goes before the one served last, and
+        behind all others."""
+        self._served.setdefault(owner, self._turn - 0.5)
 
     def forget_batch(self, key: FairnessKey) -> None:
         """Forget a batch of which nothing waits any more."""
@@ -190,7 +196,7 @@ class TurnHistory:
             self._served[longest.key.owner] = self._turn + 0.5
 
     def _by_owner(self, head: WaitingItem) -> tuple[float, Arrival]:
-        return self._served.get(head.key.owner, 0), head.arrival
+        return self._served.get(head.key.owner, self._turn - 0.5), head.arrival
 
     def _within_owner(self, head: WaitingItem) -> tuple[int, float, float, Arrival]:
         kind = self._served.get(head.key.kind, 0)
@@ -222,6 +228,7 @@ def in_turn(
     groups: defaultdict[FairnessKey, list[T]] = defaultdict(list)
     for item in items:
         groups[item.key].append(item)
+        simulated.record_owner(item.key.owner)
     lines = {key: deque(sort_line(group)) for key, group in groups.items()}
     while len(lines) > 1:
         heads = [line[0] for line in lines.values()]

@@ -238,3 +238,11 @@ def test_what_is_not_taken_is_not_computed() -> None:
     items = [Item("a", f"batch {number}", number) for number in range(1000)]
     assert next(in_turn(items, history)) == items[0]
     assert next(in_turn(items, history)) == items[0], "looking changes nothing"
+
+
+def test_new_owners_cannot_pass_an_old_one_again_and_again() -> None:
+    """Whoever has many user ids can come as somebody new each time."""
+    old = [Item("old", None, number) for number in range(3)]
+    new = [Item(f"new {number}", None, number, at=number - 2) for number in range(3, 40)]
+    served = [start.item for start in simulate([*old, *new], 1)]
+    assert [served.index(item) for item in old] == [0, 2, 5]

@@ -14,7 +14,13 @@ def steps(turns: OwnerTurns, items: list[str], count: int) -> list[str | None]:
 def test_each_owner_has_as_many_steps_however_many_items() -> None:
     turns = OwnerTurns()
     assert steps(turns, ["a1", "a2", "a3", "b1"], 6) == ["a1", "b1", "a1", "b1", "a1", "b1"]
-    assert steps(turns, ["a2", "a3", "b1", "c1"], 4) == ["c1", "a2", "b1", "c1"]
+    assert steps(turns, ["a2", "a3", "b1", "c1"], 4) == ["a2", "c1", "b1", "a2"]
+
+
+def test_new_owners_cannot_pass_an_old_one_again_and_again() -> None:
+    turns = OwnerTurns()
+    steps(turns, ["a1", "b1"], 2)
+    assert [turns.choose(["a1", f"{new}1"], owner) for new in "cdef"] == ["a1", "d1", "a1", "f1"]
 
 
 def test_alone_an_owner_has_all() -> None:
