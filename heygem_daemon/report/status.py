@@ -131,6 +131,9 @@ class BatchStatus(StatusModel):
     rests: bool = False
     """Whether it waits for the active hours."""
 
+    estimate: str = ""
+    """When it starts and is ready, in words; empty: not known."""
+
     @property
     def has_ended(self) -> bool:
         """Whether all members have ended."""

@@ -45,7 +45,7 @@ class PlacedEntry:
     @property
     def estimate(self) -> str:
         """When it starts and is ready, in words; empty: not known."""
-        return "" if isinstance(self.entry, BatchStatus) else self.entry.estimate
+        return self.entry.estimate
 
 
 def wait_reason(entry: WaitingEntry) -> str:

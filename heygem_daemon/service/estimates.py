@@ -4,8 +4,9 @@ I/O.
 
 import heapq
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,7 @@ from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
 from heygem_daemon.report.waiting import TURN
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.inbox_view import InboxView, RestIn
-from heygem_daemon.service.pace import find_paces
+from heygem_daemon.service.pace import Paces, find_paces
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
@@ -30,6 +31,9 @@ MAX_ESTIMATED = 60
 EVERY_SECONDS = 2.0
 """How often these are found anew."""
 
+SOON_SECONDS = 15.0
+"""What starts within this time starts soon."""
+
 MAX_OPENINGS = 3
 """Where a job does not start in the present active hours nor in the next ones, nothing is said."""
 
@@ -39,20 +43,40 @@ T = TypeVar("T", JobStatus, InboxStatus)
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """When a job starts and is ready, in seconds from now."""
+    """When a job or a batch starts and is ready, in seconds from now; None: not known, or it has
+    begun."""
 
-    starts: float
-    ready: float
+    starts: float | None
+    ready: float | None
 
     @property
     def text(self) -> str:
-        """The estimate in words."""
-        starts, ready = (roughly(_coarse(each)) for each in (self.starts, self.ready))
-        if self.starts < 60:
-            return f"starts soon, ready in about {ready}"
+        """The estimate in words; empty: nothing is known."""
+        ready = "" if self.ready is None else roughly(_coarse(self.ready))
+        if self.starts is None:
+            return f"ready in about {ready}" if ready else ""
+        if self.starts < SOON_SECONDS:
+            return f"starts soon, ready in about {ready}" if ready else "starts soon"
+        starts = roughly(_coarse(self.starts))
+        if not ready:
+            return f"starts in about {starts}"
         if starts == ready:  # in numbers as coarse as these
             return f"starts in about {starts}, ready soon after"
         return f"starts in about {starts}, ready in about {ready}"
+
+
+NOTHING_KNOWN = Estimate(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Forecast:
+    """The estimates of all that waits or is under way."""
+
+    of_jobs: Mapping[str, Estimate] = field(default_factory=dict)
+    """Of waiting jobs by their ids, and of complete entries of the inbox by their names."""
+
+    of_batches: Mapping[str, Estimate] = field(default_factory=dict)
+    """Of batches under way by their ids."""
 
 
 class Places:
@@ -84,6 +108,9 @@ class Estimates:
         self.texts: Mapping[str, str] = {}
         """The estimate of each waiting job by its id, and of each complete entry of the inbox by
         its name, which has a slash behind it for a folder, in words."""
+        self.of_batch: Mapping[str, Estimate] = {}
+        """The estimate of each batch under way, by its id: when the next member starts, and all are
+        ready."""
         self.turns: Mapping[str, int] = {}
         """Which of them goes first, second and so on, by the same keys, and by the ids of batches
         for their next members."""
@@ -105,7 +132,9 @@ class Estimates:
             first = list(islice(snapshot.in_turn(inbox.ready), MAX_ESTIMATED))
             self.turns = _find_turns(first)
             self._note_busy(not is_held and any(_may_start(each, snapshot) for each in first))
-            self.texts = {} if is_held else dict(self._estimates(snapshot, first))
+            found = _Forecast() if is_held else self._forecast(snapshot, first)
+            self.texts = {key: each.text for key, each in found.of_jobs.items()}
+            self.of_batch = found.of_batches
 
     def in_turn(self, inbox: InboxView) -> InboxView:
         """Return what was found in the inbox, in the order in which it goes as far as that is
@@ -125,7 +154,12 @@ class Estimates:
         """Return the batches with the turns of their next members. ``rest_in`` returns until when
         no job of a hot folder starts; None: they may."""
         return tuple(
-            _batch_with_turn(each, self.turns.get(each.id), rest_in(each.folder))
+            _batch_with_turn(
+                each,
+                self.turns.get(each.id),
+                rest_in(each.folder),
+                self.of_batch.get(each.id, NOTHING_KNOWN),
+            )
             for each in batches
         )
 
@@ -145,34 +179,22 @@ class Estimates:
         elif self._busy_since is None:
             self._busy_since = self._clock.wall()
 
-    def _estimates(
-        self, snapshot: DispatchSnapshot, first: Iterable[WaitingJob]
-    ) -> Iterator[tuple[str, str]]:
+    def _forecast(self, snapshot: DispatchSnapshot, first: Sequence[WaitingJob]) -> _Forecast:
         now, wall = self._clock.monotonic(), self._clock.wall()
         busy_since = wall if self._busy_since is None else self._busy_since
-        ended, running = tuple(snapshot.tally.finished), snapshot.running
-        spans = [(each.started, wall) for each in running]
-        paces = find_paces(ended, spans, busy_since, wall)
-        if paces is None or _has_held_back(snapshot, now):
-            return
-        left = [each.left(paces.of(each.job.journal.options.engine), now) for each in running]
-        free = [wall + seconds for seconds in left if seconds is not None]
-        if not free:
-            return
-        places, waiting = Places(free), list(first)
-        opening = _next_opening(waiting, snapshot, wall)
-        for item in waiting:
-            if isinstance(item, Candidate) and isinstance(item.source, Path):
-                return  # a batch: nobody knows yet how many members it has
-            if _will_fail(item):
-                continue
-            pace = paces.of(next(iter(item.engines), None))
-            starts = places.take(snapshot.hours_of(item.folder), pace.cycle(item.seconds))
-            rests = snapshot.rest_in(item.folder) is not None
-            # From then on those that rest now take turns with the others.
-            if starts is not None and (rests or starts < opening):
-                ready = starts + pace.seconds(item.seconds)
-                yield _key(item), Estimate(starts - wall, ready - wall).text
+        spans = [(each.started, wall) for each in snapshot.running]
+        paces = find_paces(tuple(snapshot.tally.finished), spans, busy_since, wall)
+        if paces is None:
+            return _Forecast()
+        left = {
+            each.job.id: each.left(paces.of(each.job.journal.options.engine), now)
+            for each in snapshot.running
+        }
+        of_jobs: dict[str, Estimate] = {}
+        free = [wall + seconds for seconds in left.values() if seconds is not None]
+        if free and not _has_held_back(snapshot, now):
+            of_jobs = dict(_of_jobs(snapshot, first, paces, Places(free), wall))
+        return _Forecast(of_jobs, dict(_of_batches(snapshot, of_jobs, left)))
 
     def _with_turn(self, entry: T, key: str) -> T:
         if key not in self.turns:
@@ -181,14 +203,70 @@ class Estimates:
         return entry.model_copy(update=update)
 
 
-def _batch_with_turn(batch: BatchStatus, turn: int | None, rest: str | None) -> BatchStatus:
-    """Return a batch with its turn. ``rest``: until when none of its jobs starts because of the
-    active hours, in words; None: they may."""
+def _of_jobs(
+    snapshot: DispatchSnapshot,
+    first: Sequence[WaitingJob],
+    paces: Paces,
+    places: Places,
+    wall: float,
+) -> Iterator[tuple[str, Estimate]]:
+    """Yield the estimates of what waits at UNIX time ``wall``, with the key of each."""
+    opening = _next_opening(first, snapshot, wall)
+    for item in first:
+        if _will_fail(item):
+            continue
+        pace = paces.of(next(iter(item.engines), None))
+        is_known = pace.tells(item.seconds) and not _is_folder(item)
+        seconds = pace.cycle(item.seconds) if is_known else 0.0
+        starts = places.take(snapshot.hours_of(item.folder), seconds)
+        rests = snapshot.rest_in(item.folder) is not None
+        # From then on those that rest now take turns with the others.
+        if starts is not None and (rests or starts < opening):
+            ready = starts + pace.seconds(item.seconds) - wall if is_known else None
+            yield _key(item), Estimate(max(0.0, starts - wall), ready)
+        if not is_known:
+            return  # nobody knows when its place is free again
+
+
+def _of_batches(
+    snapshot: DispatchSnapshot,
+    of_jobs: Mapping[str, Estimate],
+    left: Mapping[str, float | None],
+) -> Iterator[tuple[str, Estimate]]:
+    """Yield the estimate of each batch under way by its id, from those of its members. ``left``:
+    for how many seconds each running job still runs, by its id; None: not known."""
+    members: defaultdict[str, list[Estimate]] = defaultdict(list)
+    for running in snapshot.running_jobs:
+        if running.journal.member:
+            members[running.journal.member.batch_id].append(Estimate(None, left[running.id]))
+    under_way = set(members)
+    for queued in snapshot.queued:
+        if member := queued.job.journal.member:
+            members[member.batch_id].append(of_jobs.get(queued.job.id, NOTHING_KNOWN))
+    for batch_id, found in members.items():
+        ready = [each.ready for each in found if each.ready is not None]
+        starts = [each.starts for each in found if each.starts is not None]
+        yield (
+            batch_id,
+            Estimate(
+                min(starts, default=None) if batch_id not in under_way else None,
+                max(ready) if len(ready) == len(found) else None,
+            ),
+        )
+
+
+def _batch_with_turn(
+    batch: BatchStatus, turn: int | None, rest: str | None, estimate: Estimate
+) -> BatchStatus:
+    """Return a batch with its turn and its estimate. ``rest``: until when none of its jobs starts
+    because of the active hours, in words; None: they may."""
     waits, rests = batch.waits, False
     if not (batch.now or batch.has_ended):
         rests = rest is not None
         waits = rest or (TURN if turn else waits)  # what a device lacks is said of the next job
-    return batch.model_copy(update={"turn": turn, "waits": waits, "rests": rests})
+    has_begun = batch.now or batch.published + batch.failed
+    text = (replace(estimate, starts=None) if has_begun else estimate).text
+    return batch.model_copy(update={"turn": turn, "waits": waits, "rests": rests, "estimate": text})
 
 
 def _foremost(snapshot: DispatchSnapshot, inbox: InboxView) -> tuple[str, ...]:
@@ -242,7 +320,7 @@ def _key(item: WaitingJob) -> str:
         return item.job.id
     if not isinstance(item, Candidate):
         return ""
-    return _inbox_key(item.title, is_batch=isinstance(item.source, Path))
+    return _inbox_key(item.title, is_batch=_is_folder(item))
 
 
 def _inbox_key(name: str, *, is_batch: bool) -> str:
@@ -250,8 +328,13 @@ def _inbox_key(name: str, *, is_batch: bool) -> str:
     return f"{name}/" if is_batch else name
 
 
+def _is_folder(item: WaitingJob) -> bool:
+    """Return whether nobody knows yet how many jobs something is."""
+    return isinstance(item, Candidate) and isinstance(item.source, Path)
+
+
 def _coarse(seconds: float) -> float:
     """Return a duration as exact as an estimate can be: it is also a reason to write the page anew
     where it changes."""
-    step = 60 if seconds < 1200 else 300 if seconds < 7200 else 900
-    return max(60.0, step * round(seconds / step))
+    step = 10 if seconds < 55 else 60 if seconds < 1200 else 300 if seconds < 7200 else 900
+    return max(10.0, float(step * round(seconds / step)))

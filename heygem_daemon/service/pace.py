@@ -49,6 +49,11 @@ class Pace:
     second_costs: float | None = None
     """Seconds of work for one more second of result; None: the jobs are too much alike."""
 
+    def tells(self, length: float) -> bool:
+        """Return whether the last jobs tell how long one of this length takes: where it is not
+        known, these must have taken about the same times."""
+        return length > 0 or not is_spread([each.seconds for each in self.samples])
+
     def seconds(self, length: float) -> float:
         """Return how long a job takes. ``length``: seconds of its result; 0: not known."""
         return median(self.expected(length))

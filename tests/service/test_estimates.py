@@ -10,9 +10,11 @@ from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
 from heygem_daemon.service.contents import ContentProbe, Version
 from heygem_daemon.service.estimates import Estimate, Estimates, Places
 from heygem_daemon.service.loop import Service
+from heygem_daemon.service.pace import Pace
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
 from tests.service.test_hot_folders import drop_in
+from tests.service.test_pace import ended
 
 
 def test_each_job_takes_the_first_place_that_is_free() -> None:
@@ -113,7 +115,14 @@ def test_what_a_batch_waits_for_are_its_active_hours() -> None:
 @pytest.mark.parametrize(
     ("starts", "ready", "text"),
     [
-        (20, 80, "starts soon, ready in about 1 min"),
+        (5, 28, "starts soon, ready in about 30 s"),
+        (27, 48, "starts in about 30 s, ready in about 50 s"),
+        (48, 69, "starts in about 50 s, ready in about 1 min"),
+        (20, 80, "starts in about 20 s, ready in about 1 min"),
+        (None, 80, "ready in about 1 min"),
+        (20, None, "starts in about 20 s"),
+        (5, None, "starts soon"),
+        (None, None, ""),
         (65, 85, "starts in about 1 min, ready soon after"),
         (700, 890, "starts in about 12 min, ready in about 15 min"),
         (1250, 1500, "starts in about 20 min, ready in about 25 min"),
@@ -121,7 +130,7 @@ def test_what_a_batch_waits_for_are_its_active_hours() -> None:
     ],
 )
 def test_an_estimate_is_no_more_exact_than_it_can_be(
-    starts: float, ready: float, text: str
+    starts: float | None, ready: float | None, text: str
 ) -> None:
     assert Estimate(starts, ready).text == text
 
@@ -238,7 +247,70 @@ def test_a_long_job_is_not_expected_as_soon_as_a_short_one(harness: ServiceHarne
     assert "h" in ready["5-long"], ready
     assert "h" in ready["6"], "it waits for the long one"
     texts = told(harness)
-    assert "starts soon" in texts["5-long"]
+    assert texts["5-long"].startswith("starts in about 20 s, ready in about 1 h")
     assert "starts in about" in texts["6"]
     claimed = {each.job.name: each.seconds for each in service._dispatcher.queued_jobs}
     assert claimed["5-long"] == 600.0
+
+
+def test_a_batch_is_ready_when_its_last_member_is(harness: ServiceHarness) -> None:
+    service = harness.service()
+    harness.executor.answer = keep_running
+    for number in range(4):
+        harness.drop(f"{number}.wav", f"{number}.mp4")
+        harness.clock.now += 0.01
+    harness.run_rounds(service, 8)
+    harness.drop_batch("show", *(f"{n}.{kind}" for n in range(3) for kind in ("wav", "mp4")))
+    harness.run_rounds(service, 12)
+    told = []
+    for _ in range(5):
+        finish_running(harness, service)
+        (batch,) = harness.status().batches
+        told.append((len(harness.status().finished), batch.published, batch.estimate))
+    assert told == [
+        (1, 0, ""),
+        (2, 1, ""),  # too little is known
+        (3, 1, "ready in about 40 s"),  # one is made, another one waits behind a job of others
+        (4, 2, "ready in about 20 s"),
+        (5, 2, "ready in about 10 s"),
+    ]
+    text = (harness.spool.root / "status.txt").read_text()
+    assert "show/: 2 of 3 done; now: 2; ready in about 10 s\n" in text
+    assert "约 10 秒后完成" in text
+
+
+def test_a_folder_that_nobody_has_read_starts_when_its_turn_comes(harness: ServiceHarness) -> None:
+    """How long it takes nobody knows, and so nothing is said of what follows it."""
+    service = harness.service()
+    harness.executor.answer = keep_running
+    for number in range(5):
+        harness.drop(f"{number}.wav", f"{number}.mp4")
+        harness.clock.now += 0.01
+    harness.run_rounds(service, 8)
+    for name in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh"):
+        harness.drop_batch(name, "1.wav", "1.mp4")
+        harness.run_rounds(service, 4)
+    for _ in range(3):
+        finish_running(harness, service)
+    status = harness.status()
+    entries: list[JobStatus | InboxStatus] = [*status.jobs, *status.inbox]
+    waiting = sorted(
+        (each for each in entries if each.turn is not None), key=lambda each: each.turn or 0
+    )
+    texts = [each.estimate for each in waiting]
+    folder = next(
+        n for n, each in enumerate(waiting) if isinstance(each, InboxStatus) and each.is_batch
+    )
+    assert texts[folder].startswith("starts in about ")
+    assert "ready" not in texts[folder]
+    assert all(texts[:folder])
+    assert not any(texts[folder + 1 :])
+
+
+def test_a_job_of_unknown_length_has_none_where_the_last_ones_took_very_different_times() -> None:
+    alike = Pace(tuple(ended(n, seconds=40.0, length=5.0) for n in range(4)))
+    assert alike.tells(0.0)
+    known = ((10.0, 5.0), (11.0, 5.0), (600.0, 600.0), (610.0, 600.0))
+    various = Pace(tuple(ended(n, seconds=took, length=of) for n, (took, of) in enumerate(known)))
+    assert not various.tells(0.0)
+    assert various.tells(5.0)
