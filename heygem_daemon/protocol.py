@@ -96,9 +96,10 @@ class Render(Message):
     cores: int = 0
     """How many of its threads may compute at the same time, on the CPU, where other jobs have the
     other cores; 0: as many as there are."""
-    assistant: int = 0
-    """0: render the job. Otherwise another worker does, and this one, the assistant of that number,
-    draws chunks of it; ``job_id`` is then no job's, and the answer is ``Assisted``."""
+    assistant: str = ""
+    """Empty: render the job. Otherwise another worker does, and this one draws chunks of it into
+    this folder, its own in the workspace; ``job_id`` is then no job's, and the answer is
+    ``Assisted``."""
 
 
 class Halt(Message):

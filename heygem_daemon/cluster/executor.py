@@ -217,7 +217,7 @@ class ClusterExecutor:
     def _lose(self, agent: int, reason: str) -> None:
         node = self._nodes.pop(agent)
         if not self._closed:  # otherwise the daemon ends its jobs itself
-            NodeAway(node.name, reason, len(node.jobs)).log()
+            NodeAway(node.name, reason, node.count_own_jobs()).log()
             self._events += node.end(reason)
 
     def _end_link(self, reason: str) -> None:

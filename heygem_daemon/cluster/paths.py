@@ -15,7 +15,7 @@ def move(path: str, old: str, new: str) -> str:
 
 def render_there(render: Render, here: str, there: str) -> Render:
     """Return an order to a worker of another machine. ``here``, ``there``: the spool."""
-    names = ("audio", "video", "workspace")
+    names = ("audio", "video", "workspace", "assistant")
     return render.model_copy(
         update={name: move(getattr(render, name), here, there) for name in names}
     )

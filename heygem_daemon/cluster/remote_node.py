@@ -22,7 +22,9 @@ class RemoteNode:
     numbers: Iterator[int]
     """Numbers for workers, unique among those of all nodes."""
     jobs: dict[str, DeviceChoice] = field(default_factory=dict)
-    """Where each of its jobs runs, by the job's id."""
+    """Where each of its jobs runs, by the job's id; also what assistants draw of others' jobs."""
+    _assisting: set[str] = field(default_factory=set)
+    """Those of assistants."""
     _orders: Iterator[int] = field(default_factory=lambda: count(1))
     _submitted: dict[int, Submit] = field(default_factory=dict)
     """The jobs that it has not reported to have begun, by the number of the order."""
@@ -36,7 +38,13 @@ class RemoteNode:
         number = next(self._orders)
         if submit is not None:
             self.jobs[submit.render.job_id] = submit.device
+            if submit.render.assistant:
+                self._assisting.add(submit.render.job_id)
             self._submitted[number] = submit
+
+    def count_own_jobs(self) -> int:
+        """Return how many jobs must start elsewhere if it is lost."""
+        return len(self.jobs.keys() - self._assisting)
 
     def take(self, report: NodeReport) -> list[WorkerEvent]:
         """Take a report into account; return the events in it for the service."""
@@ -89,6 +97,7 @@ class RemoteNode:
             is_final(event.message) or isinstance(event.message, (*JOB_OUTCOMES, Assisted))
         ):
             self.jobs.pop(event.job_id, None)
+            self._assisting.discard(event.job_id)
         self._devices[event.worker_number] = event.device
         if is_final(event.message):
             del self._devices[event.worker_number]

@@ -65,7 +65,7 @@ class DeviceChoice:
     def label(self) -> str:
         """A short name for people, with the number where there may be several of one name, and the
         node if it is not the daemon's machine."""
-        return f"{self._name_here} (node {self.node})" if self.node else self._name_here
+        return _on_node(self._name_here, self.node)
 
     @property
     def _name_here(self) -> str:
@@ -80,6 +80,10 @@ class DeviceChoice:
 CPU = DeviceChoice("cpu", None, "CPU")
 
 
+def _on_node(name: str, node: str) -> str:
+    return f"{name} (node {node})" if node else name
+
+
 def cpu_key(node: str) -> str | None:
     """Return the ``DeviceChoice.key`` of a node's CPU; ``node``: '' for the daemon's machine."""
     return f"cpu@{node}" if node else None
@@ -91,11 +95,18 @@ def device_choice(gpu: GpuReading) -> DeviceChoice:
 
 
 def join_labels(devices: Sequence[DeviceChoice]) -> str:
-    """Return the name of a device, or of several slots of the CPU, for people."""
+    """Return the name of a device, or of several slots of CPUs, for people: those of one machine
+    together."""
+    nodes = dict.fromkeys(each.node for each in devices)
+    return "; ".join(_join_here([each for each in devices if each.node == node]) for node in nodes)
+
+
+def _join_here(devices: Sequence[DeviceChoice]) -> str:
+    first = devices[0]
     if len(devices) == 1:
-        return devices[0].label
+        return first.label
     slot_numbers = ", ".join(str(each.slot) for each in devices)
-    return f"{devices[0].name}, slots {slot_numbers}"
+    return _on_node(f"{first.name}, slots {slot_numbers}", first.node)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
-"""Draw chunks of a job that another worker renders, and that is longer than the queue."""
+"""Draw chunks of a job that another worker renders, and that is longer than the queue.
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+Both may be on different machines. All that an assistant writes lies in a folder of its own in the
+job's workspace, which the daemon has made; from there the daemon takes the finished chunks. When it
+takes the folder away, whatever the assistant still writes belongs to no job.
+"""
+
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +26,20 @@ def assist_job(
     should_stop: ShouldStop,
     speech_cache: SpeechCache | None = None,
 ) -> Assisted:
-    """Draw chunks into the workspace of a job, until none is left that nobody has.
+    """Draw chunks of a job into the folder of this assistant, until none is left that nobody has.
 
     The worker of the job has tracked the face: without its template in the cache, nothing is drawn.
     Parameters and errors as ``render.pipeline.render_job``.
     """
+    folder = Path(render.assistant)
+    if not folder.is_dir():
+        return Assisted(job_id=render.job_id, chunks=0)
     # Another job waits for its place: an assistant does not finish its chunk first.
     reporter = ProgressReporter(render.job_id, on_progress, should_stop, chunk_seconds=0.0)
     speech_cache = speech_cache or SpeechCache()
     with (
-        _scratch_folder(render) as scratch,
         require_unchanged([Path(render.audio), Path(render.video)]) as watch,
-        prepare_job(engine, render, cache, reporter, should_stop, speech_cache, watch, scratch) as (
+        prepare_job(engine, render, cache, reporter, should_stop, speech_cache, watch, folder) as (
             job,
             sound,
         ),
@@ -44,17 +48,5 @@ def assist_job(
         if job.is_tracked(job.build_timeline()):
             planned, _, context = job.plan(sound)
             with reporter.stage("render"):
-                drawn = planned.drawing(context, RenderStats()).draw_free()
+                drawn = planned.drawing(context, RenderStats()).draw_free(folder)
     return Assisted(job_id=render.job_id, chunks=drawn)
-
-
-@contextmanager
-def _scratch_folder(render: Render) -> Iterator[Path]:
-    """Yield a folder in the job's workspace that no other worker uses, and remove it."""
-    folder = Path(render.workspace) / f"assistant-{render.assistant}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -41,9 +41,9 @@ class Chunk:
         """Return the path of this chunk's encoded file."""
         return workspace / f"{self._stem}{self.suffix}"
 
-    def lock_path(self, workspace: Path) -> Path:
-        """Return the path of the file whose lock is held by whoever draws this chunk."""
-        return workspace / f"lock-{self.number:05d}"
+    def claim_path(self, workspace: Path) -> Path:
+        """Return the path of the file that says who draws this chunk."""
+        return workspace / f"claim-{self.number:05d}"
 
     def halves(self) -> tuple["Chunk", "Chunk"]:
         """Return the chunk in two pieces; it must have two frames or more."""

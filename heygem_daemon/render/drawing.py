@@ -12,7 +12,12 @@ from heygem_daemon.device.memory import device_memory
 from heygem_daemon.errors import Interrupted
 from heygem_daemon.protocol import Render
 from heygem_daemon.render import chunks
-from heygem_daemon.render.chunk_locks import take_chunk
+from heygem_daemon.render.chunk_claims import (
+    claim_chunk,
+    clear_claims,
+    give_back,
+    is_with_assistant,
+)
 from heygem_daemon.render.chunk_retry import ChunkRenderer, ShouldStop
 from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.render.draw import OnSource, RenderContext
@@ -45,31 +50,39 @@ class JobDrawing:
         A chunk whose worker has given up is drawn here. Raises as ``ChunkRenderer.draw``.
         """
         chunks.reset_stale_workspace(self._workspace, self.fingerprint())
+        clear_claims(self._workspace)
         plan = self._plan()
         kept = {each.number for each in plan if each.segment_path(self._workspace).exists()}
-        renderer = self._renderer(plan, on_source)
+        renderer = self._renderer(plan, self._workspace, on_source)
         segments: dict[int, list[Path]] = {}
         while len(segments) < len(plan):
             before = len(segments)
             for chunk in plan:
                 if chunk.number not in segments:
-                    segments |= self._draw_if_free(chunk, renderer, kept)
+                    segments |= self._draw_or_take(chunk, renderer, kept)
             if len(segments) == before:
                 self._wait()
         return [segment for chunk in plan for segment in segments[chunk.number]]
 
-    def draw_free(self) -> int:
-        """Draw chunks of a job whose own worker draws too, until none is left that nobody has;
-        return how many. Raises as ``ChunkRenderer.draw``."""
+    def draw_free(self, folder: Path) -> int:
+        """Draw chunks of a job whose own worker draws too, into ``folder`` of its workspace, until
+        none is left that nobody has; return how many. Raises as ``ChunkRenderer.draw``."""
         if not chunks.has_fingerprint(self._workspace, self.fingerprint()):
             return 0  # Its worker has other inputs or options, or another engine.
         plan = self._plan()
-        renderer = self._renderer(plan, lambda _frame, _picture: None)
+        renderer = self._renderer(plan, folder, lambda _frame, _picture: None)
         for chunk in plan:
-            with take_chunk(chunk, self._workspace) as is_free:
-                if is_free and not chunk.segment_path(self._workspace).exists():
-                    renderer.draw(chunk)
+            is_done = chunk.segment_path(self._workspace).exists()
+            if not is_done and claim_chunk(chunk, self._workspace, folder.name):
+                self._draw_claimed(chunk, renderer)
         return self.stats.drawn
+
+    def _draw_claimed(self, chunk: Chunk, renderer: ChunkRenderer) -> None:
+        try:
+            renderer.draw(chunk)
+        except BaseException:
+            give_back(chunk, self._workspace)
+            raise
 
     def fingerprint(self) -> dict[str, object]:
         """What must be equal for the segments of an earlier attempt to be reused."""
@@ -87,18 +100,20 @@ class JobDrawing:
             "label": self.render.label and self.render.label.model_dump(),
         }
 
-    def _draw_if_free(
+    def _draw_or_take(
         self, chunk: Chunk, renderer: ChunkRenderer, kept: set[int]
     ) -> dict[int, list[Path]]:
         """Draw a chunk, or take its segments; return them by its number, or nothing while another
-        worker has it."""
-        with take_chunk(chunk, self._workspace) as is_free:
-            if is_free is False:
-                return {}
-            if chunk.number not in kept and chunk.segment_path(self._workspace).exists():
-                self.stats.shared += 1
-                self.stats.resumed -= 1
-            return {chunk.number: renderer.draw(chunk)}
+        worker draws it."""
+        segment = chunk.segment_path(self._workspace)
+        if not (segment.exists() or claim_chunk(chunk, self._workspace)) and is_with_assistant(
+            chunk, self._workspace
+        ):
+            return {}
+        if chunk.number not in kept and segment.exists():
+            self.stats.shared += 1
+            self.stats.resumed -= 1
+        return {chunk.number: renderer.draw(chunk)}
 
     def _wait(self) -> None:
         if self.should_stop():
@@ -115,13 +130,14 @@ class JobDrawing:
             encoder_of(self.render.options, self.inputs.video).spec.suffix,
         )
 
-    def _renderer(self, plan: Sequence[Chunk], on_source: OnSource) -> ChunkRenderer:
-        reporter = self.reporter.chunk_reporter(plan, self._workspace)
+    def _renderer(self, plan: Sequence[Chunk], target: Path, on_source: OnSource) -> ChunkRenderer:
+        """Return what draws chunks into the folder ``target``."""
+        reporter = self.reporter.chunk_reporter(plan, target)
         batching = self._choose_batching()
         return ChunkRenderer(
             self.context,
             batching,
-            self._workspace,
+            target,
             reporter,
             self.stats,
             self.should_stop,

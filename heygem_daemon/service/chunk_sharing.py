@@ -1,18 +1,23 @@
 """Lets idle workers of the CPU draw chunks of a running job, while nothing else wants them.
 
-Such a worker is an assistant. It draws chunks into the workspace of the job, whose own worker takes
-them as it takes those of an earlier attempt. It decides nothing about the job: whatever becomes of
-it, the job's worker draws what is missing.
+Such a worker is an assistant, on this machine or another one. It draws chunks into a folder of its
+own; what it has finished is moved into the workspace of the job, whose own worker takes it as what
+an earlier attempt has drawn. It decides nothing about the job: whatever becomes of it, the job's
+worker draws what is missing.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.events.jobs import ChunksShared, SharingEnded
+from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import DeviceChoice, Placed
-from heygem_daemon.protocol import Assisted, Progress
+from heygem_daemon.protocol import Assisted, Deferred, Progress
 from heygem_daemon.service.admission import MemoryCheck, build_memory_shares
 from heygem_daemon.service.devices import DeviceFinder, build_placement_request
 from heygem_daemon.service.drawn import seconds_to_draw
@@ -27,6 +32,7 @@ from heygem_daemon.service.running_jobs import (
     job_logger,
 )
 from heygem_daemon.service.runtime import Clock
+from heygem_daemon.spool.assistants import AssistantFolders
 from heygem_daemon.spool.job import Job
 from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent
 
@@ -45,6 +51,10 @@ class Assistant:
     job: Job
     """The job whose chunks it draws."""
     device: DeviceChoice
+    folder: Path
+    """In the job's workspace; it writes nowhere else."""
+    chunk: int = 0
+    """Number of the chunk that it draws, from 1; 0 before the first."""
     stopping_since: float | None = None
     """Monotonic time at which it was asked to stop; None: it was not."""
 
@@ -55,6 +65,7 @@ class ChunkSharing:
     def __init__(
         self,
         settings: Settings,
+        folders: AssistantFolders,
         queue: Queue,
         rest: Rest,
         devices: DeviceFinder,
@@ -63,6 +74,7 @@ class ChunkSharing:
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._folders = folders
         self._queue = queue
         self._rest = rest
         self._devices = devices
@@ -71,8 +83,12 @@ class ChunkSharing:
         self._clock = clock
         self._numbers = count(1)
         self._assistants: dict[str, Assistant] = {}
-        self._unshared: set[str] = set()
-        """The running jobs that get no assistant any more."""
+        self._left: list[Path] = []
+        """The folders of ended assistants that could not be taken from them yet."""
+        self._barred: set[tuple[str, str]] = set()
+        """Running jobs, by id, and the nodes that give them no assistant any more."""
+        self._losses: set[tuple[str, str]] = set()
+        """The same, with the nodes that were lost once while they gave one."""
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
@@ -83,38 +99,44 @@ class ChunkSharing:
         return [each for each in self._assistants.values() if each.job.id == job_id]
 
     def note(self, event: WorkerEvent, running: Collection[str]) -> None:
-        """Take an event into account if it ends the work of an assistant. ``running``: the ids of
-        the running jobs. When one ends, its files go, and an assistant may miss them."""
-        if not isinstance(event.message, Assisted | Verdict):
-            return
-        assistant = self._assistants.pop(event.job_id or "", None)
+        """Take an event into account that concerns an assistant. ``running``: the ids of the
+        running jobs. When one ends, its files go, and an assistant may miss them."""
+        message, assistant = event.message, self._assistants.get(event.job_id or "")
         if assistant is None:
-            return
-        self._devices.expire_waits()
-        if assistant.stopping_since is None:
-            # It found nothing to draw any more, or it failed: another would do the same.
-            self._unshared.add(assistant.job.id)
-        fault = _fault(event)
-        has_died = isinstance(event.message, WorkerDied)
-        if fault is not None and (has_died or assistant.job.id in running):
-            SharingEnded(assistant.device.label, fault).log(job_logger(assistant.job))
+            if isinstance(message, Verdict):  # perhaps of a job that has assistants
+                for each in self.assistants_of(event.job_id or ""):
+                    self._dismiss(each)
+        elif isinstance(message, Progress):
+            self._take_finished(assistant, message)
+        elif isinstance(message, Assisted | Verdict):
+            self._end(assistant, event, assistant.job.id in running)
 
     def update(self, running: list[RunningJob], rss_by_worker: dict[int, int]) -> None:
         """Start assistants of the ``running`` jobs on slots that nobody wants, and stop those that
         are in the way or whose job has ended. ``rss_by_worker``: the resident memory of each
         worker in bytes, by its number."""
+        left, self._left = self._left, []
+        for folder in left:
+            self._close(folder)
         ids = {each.job.id for each in running}
-        self._unshared &= ids
-        is_wanted = any(map(self._wants_a_place, self._queue))
+        self._barred = {each for each in self._barred if each[0] in ids}
+        self._losses = {each for each in self._losses if each[0] in ids}
+        may_share = self._settings.share_chunks and not any(map(self._wants_a_place, self._queue))
         for assistant in self._assistants.values():
-            if is_wanted or assistant.job.id not in ids or not self._settings.share_chunks:
+            if assistant.job.id not in ids:
+                self._dismiss(assistant)
+            elif not may_share:
                 self._stop(assistant)
-        if is_wanted or not self._settings.share_chunks:
-            return
-        for each in running:
-            for _ in range(self._missing_assistants(each)):
-                if not self._start(each, rss_by_worker):
-                    return
+        if may_share:
+            for each in running:
+                self._start_missing(each, rss_by_worker)
+
+    def _start_missing(self, running: RunningJob, rss_by_worker: dict[int, int]) -> None:
+        for _ in range(self._missing_assistants(running)):
+            workers = self._executor.occupancies()
+            device = self._find_place(running.job, workers, rss_by_worker)
+            if device is None or not self._start(running.job, device, workers):
+                return
 
     def _wants_a_place(self, queued: QueuedJob) -> bool:
         """Whether a job waits that could start on a free slot."""
@@ -124,35 +146,80 @@ class ChunkSharing:
     def _missing_assistants(self, running: RunningJob) -> int:
         """Return how many more workers could draw a chunk of a job each."""
         is_stopping = running.is_pausing or running.cancelled_by is not None
-        if not _is_cpu_here(running.device) or running.job.id in self._unshared or is_stopping:
+        if running.device.uuid is not None or is_stopping:
             return 0
         return chunks_to_share(running.progress) - len(self.assistants_of(running.job.id))
 
-    def _start(self, running: RunningJob, rss_by_worker: dict[int, int]) -> bool:
-        """Start an assistant if a slot and memory are free; return whether it was started."""
-        engine, workers = running.job.journal.options.engine, self._executor.occupancies()
-        placed = self._devices.place_beside(engine, workers, here=True)
-        if not isinstance(placed, Placed) or not _is_cpu_here(placed.device):
-            return False
-        request = build_placement_request(self._settings, engine)
-        share, held = build_memory_shares(request, placed.device, workers, rss_by_worker)
-        if self._memory.shortage_beside(share, held) is not None:
-            return False
-        number = next(self._numbers)
-        assistant = Assistant(f"{running.job.id}+{number}", running.job, placed.device)
-        busy = sum(not each.idle for each in workers)
-        order = build_render(
-            running.job, self._settings, self._devices.share_on(placed.device, busy + 1)
-        )
-        order = order.model_copy(update={"job_id": assistant.id, "assistant": number})
+    def _find_place(
+        self, job: Job, workers: tuple[WorkerOccupancy, ...], rss_by_worker: dict[int, int]
+    ) -> DeviceChoice | None:
+        """Return a slot of a CPU that is free, with memory, for an assistant of a job."""
+        engine = job.journal.options.engine
+        barred = {node for job_id, node in self._barred if job_id == job.id}
+        placed = self._devices.place_beside(engine, workers, barred)
+        if isinstance(placed, Placed) and not placed.device.node:
+            request = build_placement_request(self._settings, engine)
+            share, held = build_memory_shares(request, placed.device, workers, rss_by_worker)
+            if self._memory.shortage_beside(share, held) is not None:
+                placed = self._devices.place_beside(engine, workers, barred | {""})
+        if not isinstance(placed, Placed) or placed.device.uuid is not None:
+            return None
+        return placed.device
+
+    def _start(self, job: Job, device: DeviceChoice, workers: Sequence[WorkerOccupancy]) -> bool:
+        """Start an assistant; return whether it was started."""
+        busy = sum(not each.idle for each in workers if each.node == device.node)
+        order = build_render(job, self._settings, self._devices.share_on(device, busy + 1))
+        assistant_id = f"{job.id}+{next(self._numbers)}"
         try:
-            self._executor.submit(placed.device, order)
-        except OSError:
-            self._unshared.add(running.job.id)
+            folder = self._folders.open(job)
+        except (EnvironmentFault, OSError):
             return False
-        self._assistants[assistant.id] = assistant
-        ChunksShared(placed.device.label).log(job_logger(running.job))
+        order = order.model_copy(update={"job_id": assistant_id, "assistant": str(folder)})
+        try:
+            self._executor.submit(device, order)
+        except OSError:
+            self._barred.add((job.id, device.node))
+            self._close(folder)
+            return False
+        self._assistants[assistant_id] = Assistant(assistant_id, job, device, folder)
+        ChunksShared(device.label).log(job_logger(job))
         return True
+
+    def _take_finished(self, assistant: Assistant, progress: Progress) -> None:
+        """Take the chunks of an assistant that has begun another one."""
+        if progress.chunk != assistant.chunk:
+            assistant.chunk = progress.chunk
+            with suppress(EnvironmentFault, OSError):  # it is taken at the end
+                self._folders.take_chunks(assistant.folder)
+
+    def _end(self, assistant: Assistant, event: WorkerEvent, is_running: bool) -> None:
+        """Note that an assistant has ended. ``is_running``: whether its job has not."""
+        del self._assistants[assistant.id]
+        self._close(assistant.folder)
+        self._devices.expire_waits()
+        place = assistant.job.id, assistant.device.node
+        is_lost = isinstance(event.message, Deferred) and event.message.of_device
+        if is_lost and place not in self._losses:
+            self._losses.add(place)  # when the node is back, it may help again
+        elif assistant.stopping_since is None:
+            # It found nothing to draw any more, or it failed: another would do the same.
+            self._barred.add(place)
+        fault = _fault(event)
+        if fault is not None and (isinstance(event.message, WorkerDied) or is_running):
+            SharingEnded(assistant.device.label, fault).log(job_logger(assistant.job))
+
+    def _dismiss(self, assistant: Assistant) -> None:
+        """Stop an assistant whose job has ended, and let it write nothing more for it."""
+        self._stop(assistant)
+        self._close(assistant.folder)
+
+    def _close(self, folder: Path) -> None:
+        """Take the chunks and the folder of an assistant, now or later."""
+        try:
+            self._folders.close(folder)
+        except (EnvironmentFault, OSError):
+            self._left.append(folder)
 
     def _stop(self, assistant: Assistant) -> None:
         now = self._clock.monotonic()
@@ -174,12 +241,6 @@ def chunks_to_share(progress: Progress | None) -> int:
     frames_left = progress.total_frames - progress.frames
     chunk_frames = -(-progress.total_frames // progress.chunks)
     return max(0, frames_left // chunk_frames - 1)
-
-
-def _is_cpu_here(device: DeviceChoice) -> bool:
-    """Whether a device is the CPU of the daemon's own machine. A node that is cut off would go on
-    drawing into the workspace of a job that others draw."""
-    return device.uuid is None and not device.node
 
 
 def _fault(event: WorkerEvent) -> str | None:

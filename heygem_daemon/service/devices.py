@@ -5,7 +5,7 @@ why jobs wait, and logs each new reason once.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from heygem_daemon.config.settings import Settings
@@ -210,17 +210,20 @@ class DeviceFinder:
         return answer
 
     def place_beside(
-        self, engine: str | None, workers: tuple[WorkerOccupancy, ...], here: bool = False
+        self,
+        engine: str | None,
+        workers: tuple[WorkerOccupancy, ...],
+        barred: Collection[str] = (),
     ) -> Placed | Waiting:
         """Return where a job for ``engine`` could start if the daemon's workers were ``workers``.
-        Remembers and logs nothing. ``here``: only CPUs of the daemon's own machine count."""
+        Remembers and logs nothing. ``barred``: nodes whose CPUs do not count."""
         context = PlacementContext(
             workers,
             self.quarantined(),
             frozenset(),
-            self.cpu.slots,
+            0 if "" in barred else self.cpu.slots,
             self._gpu_slots(),
-            () if here else self._read_nodes(),
+            [each for each in self._read_nodes() if each.node not in barred],
             self._cuda_usable(),
         )
         request = build_placement_request(self._settings, engine)

@@ -75,7 +75,9 @@ def build_parts(
     tally = Tally(dependencies.job_ended)
     outcomes = JobOutcomes(spool, queue, settings.max_attempts, signer, tally, dependencies, on_end)
     reaper = WorkerReaper(settings, devices, executor, clock)
-    sharing = ChunkSharing(settings, queue, rest, devices, memory, executor, clock)
+    sharing = ChunkSharing(
+        settings, spool.assistants, queue, rest, devices, memory, executor, clock
+    )
     attempts = Attempts(spool, executor, clock, devices, gpu_monitor, reaper, outcomes, sharing)
     return DispatchParts(
         queue=queue,

@@ -20,6 +20,8 @@ SIDECAR_FILE = "options.toml"
 WORKSPACE_FOLDER = "work"
 LEASE_PREFIX = "lease-"
 """Of a folder in it, the workspace of a job after an attempt on a node of the cluster."""
+ASSISTANT_PREFIX = "assistant-"
+"""Of a folder in a workspace, in which another worker draws chunks of the job."""
 MEDIA_FOLDER = "media"
 """Folder of a batch that holds its media files, which the members share."""
 SEGMENT = re.compile(r"segment-\d+[ab]*\.[a-z0-9]+")

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from heygem_daemon.spool.assistants import close_folders
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.job import LEASE_PREFIX, SEGMENT, WORKSPACE_FOLDER, Job
 from heygem_daemon.system import paths
@@ -20,7 +21,9 @@ _KEPT = re.compile(rf"{SEGMENT.pattern}|plan\.json|sound\.m4a")
 
 def lease_anew(files: FileOperations, job: Job, node: str) -> Job:
     """Return the job as it is for an attempt on ``node`` ('': this machine). Its journal is not
-    written. Where the attempt before ran on a node, the chunks move. Raises OSError."""
+    written. No assistant of an attempt before writes for it any more. Where that ran on a node, the
+    chunks move. Raises OSError."""
+    close_folders(files, job.workspace)
     before = job.journal
     lease = before.lease + 1 if before.node else before.lease
     leased = replace(job, journal=before.model_copy(update={"node": node, "lease": lease}))

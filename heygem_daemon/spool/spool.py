@@ -14,6 +14,7 @@ from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.spool import claim, lock, publish, record_store, recovery
 from heygem_daemon.spool.access import SpoolAccess
+from heygem_daemon.spool.assistants import AssistantFolders
 from heygem_daemon.spool.attempt_count import count_start
 from heygem_daemon.spool.batch.batches import Batches
 from heygem_daemon.spool.ended_jobs import EndedJobs
@@ -73,6 +74,7 @@ class Spool(SpoolLayout):
         self._place = self.hot_folders.open
         self.folder_pages = FolderPages(plain, self.hot_folders.outboxes)
         access = SpoolAccess(plain, self.files, clock, self._guard, self._place)
+        self.assistants = AssistantFolders(access)
         self.batches = Batches(access)
         self.progress = ProgressFiles(
             plain, self.files, self._guard, self.batches.make_result_layout

@@ -110,8 +110,9 @@ class ConfinedRenderer:
         """As ``render_job``. Raises OSError where the thread cannot be confined."""
         # A rule is for a folder that exists, and its parent is closed to the thread. Without the
         # job's own folder, which somebody has removed, the job must fail as it always did.
-        with suppress(FileNotFoundError):
-            Path(render.workspace).mkdir(exist_ok=True)
+        if not render.assistant:
+            with suppress(FileNotFoundError):
+                Path(render.workspace).mkdir(exist_ok=True)
 
         def confine_and_render() -> Rendered | Assisted:
             confine_thread(job_permissions(self.load, render))

@@ -1,5 +1,6 @@
 """A daemon that uses a cluster of Ray on this machine."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,7 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from benchmarks.clips import looped_sound
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from tests.chain.conftest import DEMO, cut_sound
@@ -66,6 +69,20 @@ class Daemon:
         for name in names:
             shutil.copyfile(video, self.spool / f"inbox/{name}.mp4")
             shutil.copyfile(audio, self.spool / f"inbox/{name}.wav")
+
+    def drop_long(self, name: str, seconds: float) -> None:
+        """Drop a job of ``seconds``, whose short video is repeated."""
+        make_pair(self.spool.parent / "long.wav", self.spool / f"inbox/{name}.mp4")
+        looped_sound(DEMO / "speech.wav", self.spool / f"inbox/{name}.wav", seconds)
+
+    def running_job(self) -> Path:
+        """Return the folder of the job that runs: the only one."""
+        (folder,) = (self.spool / "processing").iterdir()
+        return folder
+
+    def report(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.spool / f"outbox/{name}.json").read_text())
+        return found
 
     def wait_for_results(self, *names: str) -> None:
         self.wait(lambda: all((self.spool / f"outbox/{each}.json").exists() for each in names))

@@ -189,6 +189,20 @@ def test_the_jobs_of_a_node_that_is_cut_off_end_and_are_not_heard_of_again(desk:
     assert not desk.events
 
 
+def test_the_loss_of_an_assistant_lets_no_job_start_elsewhere(desk: Desk, log: list[str]) -> None:
+    desk.wait_for_nodes(1)
+    order = Render(
+        job_id="hang", audio="a", video="v", workspace="w", assistant=f"{desk.settings.spool}/w/1"
+    )
+    desk.executor.submit(ANNA, order)
+    desk.submit("chunked", replace(ANNA, slot=2))
+    desk.wait(lambda: desk.found(Progress, "hang") and desk.found(Progress, "chunked"))
+    desk.cluster.names.clear()
+    desk.cluster.agents[0].cut_off.set()
+    desk.wait(lambda: desk.found(Deferred, "hang") and desk.found(Deferred, "chunked"))
+    assert any("jobs that start elsewhere: 1" in line for line in log), log
+
+
 def test_a_node_that_is_back_has_a_new_agent(desk: Desk) -> None:
     desk.wait_for_nodes(1)
     desk.cluster.agents[0].cut_off.set()

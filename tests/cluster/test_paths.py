@@ -15,6 +15,9 @@ def test_an_order_has_the_paths_of_the_node() -> None:
     render = Render(job_id="1", audio=f"{job}/a", video=f"{job}/v", workspace=f"{job}/work")
     there = render_there(render, HEAD, NODE)
     assert (there.audio, there.workspace) == (f"{NODE}/processing/1/a", f"{NODE}/processing/1/work")
+    assert there.assistant == ""
+    assisting = render.model_copy(update={"assistant": f"{job}/work/assistant-1"})
+    assert render_there(assisting, HEAD, NODE).assistant == f"{there.workspace}/assistant-1"
 
 
 def test_a_result_has_the_paths_of_the_daemons_machine() -> None:

@@ -1,7 +1,9 @@
 """Several workers draw the chunks of one job."""
 
 import json
+import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,13 +15,13 @@ import pytest
 import torch
 
 from heygem_daemon.engines.base import Template
-from heygem_daemon.errors import Interrupted
+from heygem_daemon.errors import Interrupted, SpoolUnavailable
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.protocol import Progress, Render, Rendered
-from heygem_daemon.render import chunk_locks
 from heygem_daemon.render.assistance import assist_job
-from heygem_daemon.render.chunk_locks import take_chunk
+from heygem_daemon.render.chunk_claims import claim_chunk, is_with_assistant
 from heygem_daemon.render.chunks import Chunk
+from heygem_daemon.render.drawing import POLL_SECONDS
 from heygem_daemon.render.pipeline import render_job
 from tests.render.conftest import FakeEngine, FakePerformance, FakeTracker
 
@@ -70,11 +72,29 @@ def render(
     return render_job(engine, request(bench), bench.cache, on_progress, lambda: False)
 
 
+def folder_of(bench: "Bench") -> Path:
+    return bench.folder / "work" / "assistant-1"
+
+
 def assist(bench: "Bench", engine: FakeEngine | None = None, **changes: object) -> int:
-    order = request(bench, job_id="1+1", assistant=1, **changes)
-    answer = assist_job(engine or FakeEngine(), order, bench.cache, lambda _: None, lambda: False)
+    """Draw what an assistant may, and take it as the daemon does."""
+    folder = folder_of(bench)
+    folder.mkdir(parents=True)
+    order = request(bench, job_id="1+1", assistant=str(folder), **changes)
+    try:
+        answer = assist_job(
+            engine or FakeEngine(), order, bench.cache, lambda _: None, lambda: False
+        )
+    finally:
+        end_assistant(bench)
     assert answer.job_id == "1+1"
     return answer.chunks
+
+
+def end_assistant(bench: "Bench") -> None:
+    for path in folder_of(bench).glob("segment-*"):
+        path.rename(bench.folder / "work" / path.name)
+    shutil.rmtree(folder_of(bench))
 
 
 @contextmanager
@@ -121,7 +141,6 @@ def test_the_result_is_that_of_one_worker_bit_for_bit(
     shared = job.result(PATIENCE_SECONDS)
     assert pictures(Path(shared.result)) == expected
     assert chunks_of(shared) == {"drawn": 1, "resumed": 0, "retried": 0, "shared": CHUNKS - 1}
-    assert not list((bench.folder / "work").glob("assistant-*"))
 
 
 def test_the_chunk_of_an_assistant_that_ends_is_drawn_by_the_job_s_worker(bench: "Bench") -> None:
@@ -141,15 +160,20 @@ def test_the_chunk_of_an_assistant_that_ends_is_drawn_by_the_job_s_worker(bench:
 
 def test_an_assistant_stops_in_the_middle_of_its_chunk(bench: "Bench") -> None:
     stop = threading.Event()
-    order = request(bench, job_id="1+1", assistant=1)
-    with worker_at_its_first_chunk(bench):
+    folder = folder_of(bench)
+    folder.mkdir(parents=True)
+    order = request(bench, job_id="1+1", assistant=str(folder))
+    with worker_at_its_first_chunk(bench) as job:
         with pytest.raises(Interrupted):
             assist_job(GatedEngine(stop.set), order, bench.cache, lambda _: None, stop.is_set)
-        assert segments(bench) == []
+        assert not list(folder.glob("segment-*"))
+        end_assistant(bench)
+        assert assist(bench) == CHUNKS - 1, "another draws what it had begun"
+    assert chunks_of(job.result(PATIENCE_SECONDS))["shared"] == CHUNKS - 1
 
 
 def test_the_job_s_worker_waits_for_a_chunk_that_another_draws(bench: "Bench") -> None:
-    last = Chunk(CHUNKS - 1, 0, 1)
+    last, folder = Chunk(CHUNKS - 1, 0, 1), folder_of(bench)
     waits = threading.Event()
 
     def notice(progress: Progress) -> None:
@@ -157,14 +181,60 @@ def test_the_job_s_worker_waits_for_a_chunk_that_another_draws(bench: "Bench") -
             waits.set()
 
     workspace = bench.folder / "work"
-    workspace.mkdir(exist_ok=True)
+    folder.mkdir(parents=True)
+
+    def claim_last() -> None:
+        claim_chunk(last, workspace, folder.name)
+
     with ThreadPoolExecutor(1) as thread:
-        with take_chunk(last, workspace) as is_free:
-            assert is_free
-            job = thread.submit(render, bench, FakeEngine(), notice)
-            assert waits.wait(PATIENCE_SECONDS)
-            assert not last.segment_path(workspace).exists()
+        job = thread.submit(render, bench, GatedEngine(claim_last), notice)
+        assert waits.wait(PATIENCE_SECONDS)
+        time.sleep(5 * POLL_SECONDS)
+        assert not last.segment_path(workspace).exists()
+        end_assistant(bench)
         assert chunks_of(job.result(PATIENCE_SECONDS))["drawn"] == CHUNKS
+
+
+def test_the_claims_of_earlier_attempts_count_no_more(bench: "Bench") -> None:
+    folder = folder_of(bench)
+    folder.mkdir(parents=True)
+    for number in range(CHUNKS):
+        assert claim_chunk(Chunk(number, 0, 1), folder.parent, folder.name)
+    assert chunks_of(render(bench, FakeEngine()))["drawn"] == CHUNKS
+
+
+@pytest.mark.parametrize(
+    "claim", ["", "-", "assistant-gone", "assistant-/../work", "\0x", "9" * 99]
+)
+def test_a_claim_of_nobody_keeps_no_chunk_from_the_job_s_worker(bench: "Bench", claim: str) -> None:
+    workspace = bench.folder / "work"
+    (workspace / "assistant-").mkdir(parents=True)
+
+    def claim_the_second() -> None:
+        (workspace / "claim-00001").write_text(claim)
+
+    found = render(bench, GatedEngine(claim_the_second))
+    assert chunks_of(found)["drawn"] == CHUNKS
+
+
+def test_what_an_assistant_writes_after_its_end_belongs_to_no_job(bench: "Bench") -> None:
+    """A machine that is cut off draws on, and its folder is gone meanwhile."""
+    order = request(bench, job_id="1+1", assistant=str(folder_of(bench)))
+    folder_of(bench).mkdir(parents=True)
+
+    def end() -> None:
+        if folder_of(bench).exists():
+            end_assistant(bench)
+
+    with worker_at_its_first_chunk(bench) as job:
+        with pytest.raises((SpoolUnavailable, OSError)):
+            assist_job(GatedEngine(end), order, bench.cache, lambda _: None, lambda: False)
+        before = sorted((bench.folder / "work").iterdir())
+        late = assist_job(FakeEngine(), order, bench.cache, lambda _: None, lambda: False)
+        assert late.chunks == 0
+        assert sorted((bench.folder / "work").iterdir()) == before
+        assert segments(bench) == []
+    assert chunks_of(job.result(PATIENCE_SECONDS))["drawn"] == CHUNKS
 
 
 def test_an_assistant_draws_nothing_for_a_job_with_other_options(bench: "Bench") -> None:
@@ -180,18 +250,21 @@ def test_an_assistant_never_tracks(bench: "Bench") -> None:
     assert tracker.followed == 0
 
 
-def test_without_locks_the_job_s_worker_draws_everything(
-    bench: "Bench", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chunk_locks, "_try_lock", lambda _handle: None)
-    with worker_at_its_first_chunk(bench) as job:
-        assert assist(bench) == 0
-    assert chunks_of(job.result(PATIENCE_SECONDS))["drawn"] == CHUNKS
+def test_one_of_two_gets_a_chunk(tmp_path: Path) -> None:
+    chunk = Chunk(0, 0, 1)
+    (tmp_path / "assistant-1").mkdir()
+    assert claim_chunk(chunk, tmp_path, "assistant-1")
+    assert not claim_chunk(chunk, tmp_path)
+    assert is_with_assistant(chunk, tmp_path)
+    (tmp_path / "assistant-1").rmdir()
+    assert not is_with_assistant(chunk, tmp_path)
 
 
-def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_a_claim_is_not_followed(tmp_path: Path) -> None:
     chunk, foreign = Chunk(0, 0, 1), tmp_path / "foreign"
-    chunk.lock_path(tmp_path).symlink_to(foreign)
-    with pytest.raises(OSError, match="symbolic"), take_chunk(chunk, tmp_path):
-        pass
+    chunk.claim_path(tmp_path).symlink_to(foreign)
+    assert not claim_chunk(chunk, tmp_path, "assistant-1")
     assert not foreign.exists()
+    foreign.write_text("assistant-1")
+    (tmp_path / "assistant-1").mkdir()
+    assert not is_with_assistant(chunk, tmp_path)
