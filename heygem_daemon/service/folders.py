@@ -20,6 +20,7 @@ from heygem_daemon.service.folder_views import (
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.notices import BEING_EXAMINED, BEING_READ, REPLACE_REMEDY, InboxNotice
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
+from heygem_daemon.service.unused_files import first_unused
 from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.batch.folder_tree import scan_tree
 from heygem_daemon.spool.batch.roster import (
@@ -266,10 +267,12 @@ class FolderIntake:
             return FolderView(candidate=_candidate(folder, flat, found, contents))
         is_warning = seconds >= self._lone_seconds or not roster.is_incomplete
         name = printable(folder.name)
-        remedy = retry_remedy(name) if is_copy_of_failed(snapshot) else ""
-        return FolderView(
-            notice=InboxNotice(name, roster.reason, is_warning, "partner", remedy=remedy)
-        )
+        reason, remedy = roster.reason, ""
+        if is_copy_of_failed(snapshot):
+            remedy = retry_remedy(name)
+        elif roster.is_incomplete and (unused := first_unused(snapshot)) is not None:
+            reason, remedy = f"{roster.reason}; {unused[0]}", unused[1]
+        return FolderView(notice=InboxNotice(name, reason, is_warning, "partner", remedy=remedy))
 
     def _update(self, name: str, snapshot: FolderSnapshot, now: float) -> _FolderState:
         content = snapshot.content

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from heygem_daemon.config.sidecar import SidecarAnswer
 from heygem_daemon.service.notices import InboxNotice, no_request_reason
+from heygem_daemon.service.unused_files import say_why_unused
 from heygem_daemon.spool.formats import MediaKind, media_kind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.job import Pair
@@ -67,11 +68,15 @@ def _sidecar_notice(
     settling: SettleResult,
     lone_seconds: float,
 ) -> InboxNotice:
-    """A mistake in a sidecar may be why its job is not there."""
+    """A mistake in a sidecar may be why its job is not there. Where no file has its name, what it
+    waits for comes first."""
     if (meant := request_meant(entry.path.name)) is not None:
         return InboxNotice(printable(entry.path.name), no_request_reason(meant), True)
     if answer is not None and answer.refusal:
-        return InboxNotice(printable(entry.path.name), answer.refusal, True, remedy=answer.remedy)
+        if names.has_media(entry.path.name):
+            name = printable(entry.path.name)
+            return InboxNotice(name, answer.refusal, True, remedy=answer.remedy)
+        return InboxNotice(*names.tell(entry), True, remedy=answer.refusal)
     return _notice(entry, names, settling, lone_seconds)
 
 
@@ -80,6 +85,7 @@ class _LoneNames:
 
     def __init__(self, snapshot: FolderSnapshot, pairing: Pairing) -> None:
         self._pairing, self._unsupported = pairing, snapshot.unsupported_files
+        self._empty = snapshot.empty_files
         self._told: dict[Path, tuple[str, str]] = {}
         self._unknown = {
             pair_key(name): name
@@ -102,7 +108,12 @@ class _LoneNames:
     def are_of(self, snapshot: FolderSnapshot, pairing: Pairing) -> bool:
         """Return whether these are the names in a scan. ``pairing``: what was made of the scan; the
         same object as long as its files are the same."""
-        return pairing is self._pairing and snapshot.unsupported_files == self._unsupported
+        unsupported = snapshot.unsupported_files, snapshot.empty_files
+        return pairing is self._pairing and unsupported == (self._unsupported, self._empty)
+
+    def has_media(self, name: str) -> bool:
+        """Return whether there is a sound or a video of a sidecar's name."""
+        return pair_key(name) in self._lone or pair_key(name) in self._pairs
 
     def tell(self, entry: FileEntry) -> tuple[str, str]:
         """Return the printable name of a file, and what it waits for."""
@@ -124,7 +135,7 @@ class _LoneNames:
         if misnamed:
             parts.append(_holds_the_same(entry.kind, misnamed))
         elif unknown:
-            parts.append(f"{printable(unknown)} is of no known format")
+            parts.append(say_why_unused(unknown, is_empty=unknown in self._empty))
         elif near:
             parts.append(f"{printable(near)} lies here too: the names must be equal")
         return "; ".join(parts)

@@ -69,7 +69,7 @@ REQUESTS_OFF = (
 )
 """What the status says of a request where none is heeded."""
 
-THUMBNAIL = "is a photograph beside a video of the same name, and is left alone"
+THUMBNAIL = "not used: photographs beside a video of the same name are taken for its thumbnail"
 """What the status says of a photograph that is not used."""
 
 THUMBNAIL_REMEDY = (

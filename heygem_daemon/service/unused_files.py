@@ -25,7 +25,7 @@ MAX_NAMED = 50
 BEING_COPIED = "is being copied or downloaded; it counts when it has its final name"
 """What the status says of a file with the name of an unfinished copy."""
 
-EMPTY = "is empty"
+EMPTY = "not used: empty"
 EMPTY_REMEDY = (
     "Copy the file again, or delete it. If it is to be a request, its name must end in .cancel,"
     " .hurry, .retry or .remove."
@@ -77,5 +77,30 @@ def _unusable(name: str) -> InboxNotice:
 
 
 def _left_alone(name: str, is_empty: bool) -> InboxNotice:
-    reason, remedy = (EMPTY, EMPTY_REMEDY) if is_empty else other_format(name)
+    reason, remedy = _why_left_alone(name, is_empty)
     return InboxNotice(printable(name), reason, waits_for=None, remedy=remedy)
+
+
+def _why_left_alone(name: str, is_empty: bool) -> tuple[str, str]:
+    return (EMPTY, EMPTY_REMEDY) if is_empty else other_format(name)
+
+
+def say_why_unused(name: str, *, is_empty: bool = False) -> str:
+    """Return a clause about a file that is neither medium nor sidecar nor request."""
+    shown = printable(name)
+    if not is_empty and (unusable := unusable_reason(name)) is not None:
+        return f"{shown} lies there too, but {unusable}"
+    reason, _ = _why_left_alone(name, is_empty)
+    return f"{shown} lies there too, {reason}"
+
+
+def first_unused(snapshot: FolderSnapshot) -> tuple[str, str] | None:
+    """Return a clause about one of the files in a folder that nothing is made of, and what to do;
+    None: there is none. One whose kind is known goes before the others."""
+    names = [name for name in snapshot.unsupported_files if "/" not in name]
+    if not names:
+        return None
+    name = min(names, key=lambda each: (other_format(each) == other_format(""), each))
+    is_empty = name in snapshot.empty_files
+    remedy = "" if unusable_reason(name) else _why_left_alone(name, is_empty)[1]
+    return say_why_unused(name, is_empty=is_empty), remedy

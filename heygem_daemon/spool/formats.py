@@ -70,22 +70,22 @@ _SPEAK_IT = (
 _OTHER_FORMATS: tuple[tuple[str, str, str], ...] = (
     (
         ".txt .md .rtf .doc .docx .odt .pages .wps .pdf .epub .html .htm .srt .ass .ssa .vtt .lrc",
-        "is a text, which is not read aloud",
+        "not used: texts are not read aloud",
         _SPEAK_IT,
     ),
     (
         ".ppt .pptx .odp .key .xls .xlsx .ods .numbers .csv .et .dps",
-        "is an office document, which cannot be used",
+        "not used: office documents are no sound and no video",
         _SPEAK_IT,
     ),
     (
         ".zip .rar .7z .tar .gz .tgz .bz2 .xz .zst",
-        "is an archive, which is not unpacked",
+        "not used: archives are not unpacked",
         "Unpack it, and put what is in it into the inbox.",
     ),
     (
         ".lnk .url .webloc",
-        "leads to another place, and is not the file itself",
+        "not used: a link leads to another place, and is not the file itself",
         "Copy the file itself into the inbox.",
     ),
 )
@@ -99,7 +99,7 @@ _NAME_IT = (
     "Its name must end as its kind does, such as .wav, .mp3, .mp4 or .jpg: rename it if it is one,"
     " else convert it."
 )
-_UNKNOWN = "is no sound, video or photograph by its name", _NAME_IT
+_UNKNOWN = "not used: no sound, video or photograph by name", _NAME_IT
 
 
 def media_kind(name: str) -> MediaKind | None:
@@ -134,8 +134,8 @@ def unreadable_format(name: str) -> str | None:
 
 
 def other_format(name: str) -> tuple[str, str]:
-    """Return what is said of a file that is no medium by its name, as a clause without a subject,
-    and what to do."""
+    """Return what is said of a file that is no medium by its name, or of several of its kind, and
+    what to do. It is true of one and of many."""
     return _OTHERS.get(_extension(name), _UNKNOWN)
 
 

@@ -88,9 +88,12 @@ from heygem_daemon.language.translator import (
         (
             (
                 "has no video of the same name beside it; it waits for one, such as a.mp4, a.mov"
-                " or a.jpg; a.xyz is of no known format"
+                " or a.jpg; a.zip lies there too, not used: archives are not unpacked"
             ),
-            "旁边没有同名的视频；请放入一个，例如 a.mp4、a.mov 或 a.jpg；a.xyz 不是已知格式",
+            (
+                "旁边没有同名的视频；请放入一个，例如 a.mp4、a.mov 或 a.jpg；"
+                "a.zip 也在那里，未使用：压缩包不会自动解压"
+            ),
         ),
         (
             "Write: priority = 5. Correct or remove this file.",

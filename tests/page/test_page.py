@@ -342,7 +342,7 @@ def test_the_page_of_a_stopped_daemon_says_what_was_being_made(busy: Status) -> 
 
 
 def test_an_empty_page_says_how_to_begin_and_what_can_be_asked(make_status: MakeStatus) -> None:
-    docx = InboxStatus(name="script.docx", reason="is a text, which is not read aloud")
+    docx = InboxStatus(name="script.docx", reason="not used: texts are not read aloud")
     for status in (make_status(), make_status(inbox=(docx,))):
         html, text = PageRenderer().html(status, KEPT), PageRenderer().text(status, KEPT)
         for page in (html, text):

@@ -125,8 +125,10 @@ def test_a_sidecar_may_be_meant_for_a_pair() -> None:
 
 def test_a_request_is_no_file_of_unknown_format() -> None:
     reasons = told("talk.wav", "talk.cancel", "more.wav", "more.y")
-    assert "no known format" not in reasons["talk.wav"]
-    assert reasons["more.wav"].endswith("; more.y is of no known format")
+    assert "cancel" not in reasons["talk.wav"]
+    assert reasons["more.wav"].endswith(
+        "; more.y lies there too, not used: no sound, video or photograph by name"
+    )
 
 
 def test_among_very_many_files_only_equal_cores_are_named() -> None:
@@ -156,7 +158,7 @@ def test_what_has_not_changed_is_not_computed_again(monkeypatch: pytest.MonkeyPa
     assert split.call_count == 0
     assert all(each.is_warning for each in find(late=0.0))
     assert split.call_count == 0
-    assert "talk 7.xyz is of no known format" in find("talk 7.xyz")[7].reason
+    assert "talk 7.xyz lies there too, not used: no sound" in find("talk 7.xyz")[7].reason
 
 
 def test_many_long_names_are_not_compared_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,3 +167,23 @@ def test_many_long_names_are_not_compared_letter_by_letter(monkeypatch: pytest.M
     others = [f"{chr(97 + number // 10)}{number % 10}x.mp4" for number in range(MAX_COMPARED)]
     told(*others, *(f"talk{number}y.wav" for number in range(MAX_COMPARED + 1)))
     assert compared.call_count == 0
+
+
+def test_a_sidecar_beside_nothing_says_what_it_waits_for_and_its_mistake_in_a_sentence() -> None:
+    sidecar = entry("pyproject.toml")
+    refusal = 'pyproject.toml, line 1: unknown key "project"; did you mean "preset"?'
+    version = FileVersion(inode=1, size=9, mtime_ns=1)
+    answer = SidecarAnswer(version=version, refusal=refusal, remedy="It may hold: engine, face.")
+    settling = SettleResult(frozenset({sidecar.path}), {}, {sidecar.path: 0.0})
+    (notice,) = LoneNotices().find(
+        FolderSnapshot((), sidecars=(sidecar,)),
+        settling,
+        pair_files((), [sidecar]),
+        {sidecar.path: answer},
+        60.0,
+    )
+    assert notice.reason == (
+        "has no audio and video of the same name beside it; it waits for them, such as"
+        " pyproject.wav and pyproject.mp4"
+    )
+    assert (notice.remedy, notice.awaited) == (refusal, "attention")

@@ -698,7 +698,7 @@ class TestMistakes:
             "has no video of the same name beside it; it waits for one, such as x.mp4, x.mov or"
             " x.jpg"
         )
-        assert told["y.wav"].endswith("; y.ogx is of no known format")
+        assert told["y.wav"].endswith("; y.ogx lies there too, not used: empty")
 
 
 class TestMistakesInSidecars:

@@ -18,13 +18,21 @@ def notices(*names: str, empty: frozenset[str] = frozenset()) -> dict[str, Inbox
 @pytest.mark.parametrize(
     ("name", "reason", "remedy"),
     [
-        ("script.docx", "is a text, which is not read aloud", "Record what it says as sound"),
-        ("稿子.TXT", "is a text, which is not read aloud", "Record what it says as sound"),
-        ("slides.pptx", "is an office document, which cannot be used", "Record what it says"),
-        ("all.zip", "is an archive, which is not unpacked", "Unpack it"),
-        ("talk.lnk", "leads to another place, and is not the file itself", "Copy the file itself"),
-        ("talk", "is no sound, video or photograph by its name", "Its name must end as"),
-        ("talk.xyz", "is no sound, video or photograph by its name", "Its name must end as"),
+        ("script.docx", "not used: texts are not read aloud", "Record what it says as sound"),
+        ("稿子.TXT", "not used: texts are not read aloud", "Record what it says as sound"),
+        (
+            "slides.pptx",
+            "not used: office documents are no sound and no video",
+            "Record what it says",
+        ),
+        ("all.zip", "not used: archives are not unpacked", "Unpack it"),
+        (
+            "talk.lnk",
+            "not used: a link leads to another place, and is not the file itself",
+            "Copy the file itself",
+        ),
+        ("talk", "not used: no sound, video or photograph by name", "Its name must end as"),
+        ("talk.xyz", "not used: no sound, video or photograph by name", "Its name must end as"),
     ],
 )
 def test_each_is_named_with_what_to_do(name: str, reason: str, remedy: str) -> None:
@@ -38,7 +46,7 @@ def test_each_is_named_with_what_to_do(name: str, reason: str, remedy: str) -> N
 
 def test_an_empty_file_is_called_empty_whatever_its_name_says() -> None:
     found = notices("p5.rm", "full.rm", "notes.txt", empty=frozenset({"p5.rm", "notes.txt"}))
-    assert found["p5.rm"].reason == found["notes.txt"].reason == "is empty"
+    assert found["p5.rm"].reason == found["notes.txt"].reason == "not used: empty"
     assert ".cancel, .hurry, .retry or .remove" in found["p5.rm"].remedy
     assert found["full.rm"].reason.startswith("is RealMedia")
     assert found["full.rm"].awaited == "attention"
@@ -66,9 +74,9 @@ def test_the_page_names_every_file_that_becomes_no_job(harness: ServiceHarness) 
     english, chinese = page.split("-----\n")
     for text in (
         "In the inbox, left alone",
-        "script.docx: is a text, which is not read aloud\n    Record what it says as sound",
-        "p5.rm: is empty\n    Copy the file again, or delete it.",
-        "face.jpg: is a photograph beside a video",
+        "script.docx: not used: texts are not read aloud\n    Record what it says as sound",
+        "p5.rm: not used: empty\n    Copy the file again, or delete it.",
+        "face.jpg: not used: photographs beside a video",
         "big.mp4.crdownload: is being copied or downloaded",
     ):
         assert text in english
@@ -85,3 +93,24 @@ def test_a_scan_finds_which_files_are_empty(harness: ServiceHarness) -> None:
     harness.drop("full.txt", "empty.txt")
     (harness.spool.inbox / "empty.txt").write_bytes(b"")
     assert scan(harness.spool.inbox).empty_files == {"empty.txt"}
+
+
+def test_a_folder_that_holds_only_an_archive_names_it(harness: ServiceHarness) -> None:
+    harness.drop_batch("launch", "mine.zip", "notes")
+    harness.run_rounds(harness.service(), 20)
+    (waiting,) = harness.status().inbox
+    assert waiting.reason == (
+        "is a folder that holds neither audio nor video; it waits for both; mine.zip lies there"
+        " too, not used: archives are not unpacked"
+    )
+    assert waiting.remedy.startswith("Unpack it")
+    assert "压缩包" in translator("zh")(waiting.reason)
+
+
+def test_one_kind_of_file_is_called_the_same_wherever_it_is_named(harness: ServiceHarness) -> None:
+    harness.drop("mine.wav", "mine.zip", "a.txt", "b.docx")
+    harness.run_rounds(harness.service(), 20)
+    page = (harness.spool.root / TEXT_NAME).read_text()
+    assert "mine.zip: not used: archives are not unpacked" in page
+    assert "mine.zip lies there too, not used: archives are not unpacked" in page
+    assert "a.txt, b.docx: not used: texts are not read aloud" in page
