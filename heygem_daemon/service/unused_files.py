@@ -4,6 +4,7 @@ Hidden files, and those that systems make for themselves, are not mentioned.
 """
 
 import heapq
+import re
 from collections.abc import Callable, Container, Iterator, Sequence
 
 from heygem_daemon.service.notices import (
@@ -14,9 +15,14 @@ from heygem_daemon.service.notices import (
     no_request_reason,
     unusable_reason,
 )
+from heygem_daemon.spool.batch.journal import BATCH_FILE
 from heygem_daemon.spool.formats import other_format, unreadable_format
 from heygem_daemon.spool.inbox import FolderSnapshot
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.job import JOURNAL_FILE
+from heygem_daemon.spool.layout import PAGE_NAMES
+from heygem_daemon.spool.names import fold, printable
+from heygem_daemon.spool.progress_files import SUFFIX as RENDERING_SUFFIX
+from heygem_daemon.spool.reason import REASON_FILE
 from heygem_daemon.spool.request_names import is_request, request_meant
 
 MAX_NAMED = 50
@@ -24,6 +30,14 @@ MAX_NAMED = 50
 
 BEING_COPIED = "is being copied or downloaded; it counts when it has its final name"
 """What the status says of a file with the name of an unfinished copy."""
+
+OWN = "not used: written by the service itself"
+OWN_REMEDY = "Nobody needs it here: it can be deleted."
+"""What is said of reports, reasons and the like that somebody has copied back."""
+
+_OWN_NAMES = frozenset(map(fold, (JOURNAL_FILE, BATCH_FILE, REASON_FILE, *PAGE_NAMES)))
+_OWN_COPY = re.compile(r"reason( .*)?\.txt|status( .*)?\.(txt|html)", re.IGNORECASE)
+"""Their names as systems number copies: ``reason (2).txt``."""
 
 EMPTY = "not used: empty"
 EMPTY_REMEDY = (
@@ -82,7 +96,19 @@ def _left_alone(name: str, is_empty: bool) -> InboxNotice:
 
 
 def _why_left_alone(name: str, is_empty: bool) -> tuple[str, str]:
-    return (EMPTY, EMPTY_REMEDY) if is_empty else other_format(name)
+    if is_empty:
+        return EMPTY, EMPTY_REMEDY
+    return (OWN, OWN_REMEDY) if _is_own(name) else other_format(name)
+
+
+def _is_own(name: str) -> bool:
+    """Return whether a file has the name of one that the daemon alone writes."""
+    folded = fold(name)
+    return (
+        folded in _OWN_NAMES
+        or folded.endswith(RENDERING_SUFFIX)
+        or _OWN_COPY.fullmatch(name) is not None
+    )
 
 
 def say_why_unused(name: str, *, is_empty: bool = False) -> str:
@@ -96,8 +122,9 @@ def say_why_unused(name: str, *, is_empty: bool = False) -> str:
 
 def first_unused(snapshot: FolderSnapshot) -> tuple[str, str] | None:
     """Return a clause about one of the files in a folder that nothing is made of, and what to do;
-    None: there is none. One whose kind is known goes before the others."""
-    names = [name for name in snapshot.unsupported_files if "/" not in name]
+    None: there is none. One whose kind is known goes before the others, and
+    the daemon's own are none."""
+    names = [n for n in snapshot.unsupported_files if "/" not in n and not _is_own(n)]
     if not names:
         return None
     name = min(names, key=lambda each: (other_format(each) == other_format(""), each))

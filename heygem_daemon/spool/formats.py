@@ -84,6 +84,11 @@ _OTHER_FORMATS: tuple[tuple[str, str, str], ...] = (
         "Unpack it, and put what is in it into the inbox.",
     ),
     (
+        ".json",
+        "not used: data, such as the report of a result",
+        "Nobody needs it here: it can be deleted.",
+    ),
+    (
         ".lnk .url .webloc",
         "not used: a link leads to another place, and is not the file itself",
         "Copy the file itself into the inbox.",

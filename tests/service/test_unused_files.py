@@ -1,12 +1,16 @@
 """What is no input of a job is named, with what to do, and never without a bound."""
 
+import shutil
+
 import pytest
 
 from heygem_daemon.language.translator import translator
 from heygem_daemon.page.renderer import TEXT_NAME
+from heygem_daemon.protocol import Refused
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.unused_files import MAX_NAMED, find_unused
 from heygem_daemon.spool.inbox import FolderSnapshot, scan
+from tests.fakes.executor import rendered
 from tests.fakes.service import ServiceHarness
 
 
@@ -25,6 +29,7 @@ def notices(*names: str, empty: frozenset[str] = frozenset()) -> dict[str, Inbox
             "not used: office documents are no sound and no video",
             "Record what it says",
         ),
+        ("talk.json", "not used: data, such as the report of a result", "Nobody needs it here"),
         ("all.zip", "not used: archives are not unpacked", "Unpack it"),
         (
             "talk.lnk",
@@ -42,6 +47,38 @@ def test_each_is_named_with_what_to_do(name: str, reason: str, remedy: str) -> N
     chinese = translator("zh")
     assert chinese.knows(notice.reason)
     assert chinese.knows(notice.remedy)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("reason.txt", "Reason (2).txt", "reason - Copy.txt", "job.json", "batch.json"),
+        *("talk.rendering.txt", "status.txt", "status.html"),
+    ],
+)
+def test_what_the_daemon_wrote_itself_can_be_deleted(name: str) -> None:
+    notice = notices(name)[name]
+    assert notice.reason == "not used: written by the service itself"
+    assert (notice.awaited, notice.remedy) == (None, "Nobody needs it here: it can be deleted.")
+    assert translator("zh").knows(notice.reason)
+    assert translator("zh").knows(notice.remedy)
+
+
+def test_the_files_of_a_failed_job_copied_back_are_made_and_the_rest_may_go(
+    harness: ServiceHarness,
+) -> None:
+    harness.executor.answer = lambda each: [Refused(job_id=each.job_id, reason="no face.")]
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    harness.executor.answer = rendered
+    for path in (harness.spool.failed / "talk").iterdir():
+        shutil.copy(path, harness.spool.inbox)
+    harness.run_rounds(service, 20)
+    assert "talk.mp4" in harness.outbox()
+    assert {(each.name, each.reason) for each in harness.status().inbox} == {
+        (name, "not used: written by the service itself") for name in ("job.json", "reason.txt")
+    }
 
 
 def test_an_empty_file_is_called_empty_whatever_its_name_says() -> None:
