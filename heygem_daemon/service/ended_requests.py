@@ -1,6 +1,6 @@
 """Carries out requests about jobs that have ended: renders them again, or deletes them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,9 @@ class Namesakes:
 
     may_wait: bool = False
     """Whether the files of what has ended may come back."""
+
+    will_be_numbered: bool = False
+    """Whether one of the name without its number has not ended, and may get the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +252,21 @@ class EndedRequests:
         if not self.is_complete:
             return Decision(waits_for=NOT_READ_YET)
         is_foreign = others.has_foreign or self._index.has_foreign(request, self._trusted)
-        return Decision(answer=nothing_to(request, has_foreign=is_foreign))
+        nothing = nothing_to(request, has_foreign=is_foreign)
+        if is_foreign:
+            return Decision(answer=nothing)
+        text = "; ".join([nothing.text, *self._what_there_is(request, others)])
+        return Decision(answer=Answer(text, is_refusal=True))
+
+    def _what_there_is(self, request: Request, others: Namesakes) -> Iterator[str]:
+        """Yield clauses on what somebody may have meant who named nothing that has ended."""
+        name, verb = printable(request.name.strip()), request.verb
+        if other := printable(self.find_other_name(request)):
+            said = f"what was dropped as {name} and ended last is called {other}"
+            yield said if request.folder is None else f"{said}: ask with {other}.{verb}"
+        if others.will_be_numbered:
+            first = printable(request.unnumbered.name)
+            yield f"{first} has not ended, and gets a number when it has"
 
 
 def _name_of(request: Request, chosen: Sequence[EndedItem]) -> str:

@@ -110,7 +110,7 @@ class Steering:
         if asked:
             self._ended.update(self._clock)
         requests = [each.found.request for each in asked]
-        wanted = {key for each in requests for key in each.keys | each.plain.keys}
+        wanted = {k for e in requests for k in e.keys | e.plain.keys | e.unnumbered.keys}
         targets = self._search.find(wanted) if asked else TargetIndex()
         for each in asked:
             self._read_plainly(each, targets)
@@ -230,8 +230,9 @@ class Steering:
         found, seconds = targets.of(request, self._trusted), now - asked.seen_at
         has_foreign = targets.has_foreign(request, self._trusted)
         if request.verb in ("retry", "remove"):
-            quiet = settings.settle_seconds
-            return self._act_on_ended(asked, found, seconds, quiet, has_foreign=has_foreign)
+            will_be_numbered = not found and bool(targets.of(request.unnumbered, self._trusted))
+            others = Namesakes(bool(found), has_foreign, will_be_numbered=will_be_numbered)
+            return self._act_on_ended(asked, found, seconds, settings.settle_seconds, others)
         if self._returns.is_about(request):
             asked.retried_at = now
         if not found and not has_acted and asked.follows_retry(retries, now):
@@ -270,8 +271,7 @@ class Steering:
         found: Sequence[Target],
         seconds: float,
         quiet: float,
-        *,
-        has_foreign: bool,
+        others: Namesakes,
     ) -> Answer | None:
         if not self._budget.is_left():
             return None
@@ -286,18 +286,17 @@ class Steering:
             asked.waits_for = options or f"{name} is tried again in a moment"
             return None
         self._budget.spend()
-        is_active, budget = bool(found), self._budget
+        is_active, budget = others.is_active, self._budget
         if request.verb == "retry":
             was_interrupted, asked.has_acted = asked.has_acted, asked.has_acted or not is_active
             may_wait = is_active or seconds < ANSWER_SECONDS
-            others = Namesakes(is_active, has_foreign, may_wait)
+            others = replace(others, may_wait=may_wait)
             decision = self._ended.retry(asked.found, options, budget, others)
             is_refused = decision.answer is not None and decision.answer.is_refusal
             if was_interrupted and is_refused and seconds < RECOVERY_SECONDS:
                 return None
             asked.has_acted = False
         else:
-            others = Namesakes(is_active, has_foreign)
             decision = self._ended.remove(asked.found, budget, others)
         asked.waits_for = decision.waits_for
         return decision.answer

@@ -14,7 +14,8 @@ from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.targets import keys_of_job, owner_uid
 from heygem_daemon.service.turns import owner_name
-from heygem_daemon.spool.names import fold, printable, split_extension
+from heygem_daemon.spool.formats import media_kind
+from heygem_daemon.spool.names import fold, pair_key, printable, split_extension
 from heygem_daemon.spool.ownership import may_decide
 from heygem_daemon.spool.request_names import request_meant
 from heygem_daemon.spool.requests import full_name
@@ -62,6 +63,8 @@ def _without_a_job(
     claimed = (*snapshot.running_jobs, *(each.job for each in snapshot.queued))
     active = {key for job in claimed for key in keys_of_job(job, {})}
     active |= {fold(each.title) for each in view.ready}
+    active |= {pair_key(name) for name in view.arrivals if media_kind(name)}
+    active |= {fold(each.name) for each in view.waiting if each.awaited is not None}
     for each in misspelt:
         name, _, verb = (_meant(each) or "").rpartition(".")
         key = fold(full_name(each.folder, name))

@@ -149,6 +149,12 @@ def numbered_names(name: str) -> Iterator[str]:
     yield from (f"{base} ({number})" for number in count(first))
 
 
+def without_number(name: str) -> str:
+    """Return the name that got a number to be ``name``; empty: it has none."""
+    found = _NUMBERED.fullmatch(name)
+    return found["base"] if found else ""
+
+
 def _is_invisible(char: str) -> bool:
     return char != _JOINER and unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"}
 

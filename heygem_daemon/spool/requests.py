@@ -12,7 +12,7 @@ from itertools import chain, zip_longest
 from typing import TypeVar
 
 from heygem_daemon.spool.formats import media_kind
-from heygem_daemon.spool.names import fold, is_sidecar, pair_key
+from heygem_daemon.spool.names import fold, is_sidecar, pair_key, without_number
 from heygem_daemon.spool.ownership import may_decide
 from heygem_daemon.spool.request_names import Verb
 
@@ -88,6 +88,12 @@ class Request:
         """The same with plain letters and digits in place of full-width ones: of ``ｐ2`` that is
         ``p2``."""
         return replace(self, name=unicodedata.normalize("NFKC", self.name))
+
+    @property
+    def unnumbered(self) -> "Request":
+        """The same about the name without its number: of ``talk (2)`` that is ``talk``."""
+        name = self.name.strip()
+        return replace(self, name=without_number(name) or name)
 
     def is_about(self, folder: str) -> bool:
         """Return whether it may act on jobs of the hot folder ``folder``; empty: the plain

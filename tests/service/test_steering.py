@@ -642,6 +642,23 @@ class TestMistakes:
         assert told["b.cancle"][1] == told["a.retri"][1] == "attention"
         assert translator("zh").knows(ended)
 
+    @pytest.mark.parametrize("names", [("a.wav",), ("a.wav", "a.mp4")])
+    def test_while_new_files_of_its_name_arrive_it_says_what_was_meant(
+        self, harness: ServiceHarness, names: tuple[str, ...]
+    ) -> None:
+        harness.executor.answer = rendered
+        service = start(harness, "a")
+        harness.run_rounds(service, 12.0)
+        harness.drop(*names)
+        ask(harness, "a.cancle")
+        harness.run_rounds(service, 2.0)
+        told = {each.name: each.reason for each in harness.status().inbox}
+        assert told["a.cancle"].startswith("is no request; did you mean a.cancel?")
+        harness.run_rounds(service, 30.0)
+        told = {each.name: each.reason for each in harness.status().inbox}
+        has_ended = "is no request, and the job a has ended" in told["a.cancle"]
+        assert has_ended == (len(names) == 2)
+
     def test_a_folder_is_no_request(self, harness: ServiceHarness) -> None:
         service = start(harness, "a")
         (harness.spool.inbox / "a.cancel").mkdir()

@@ -18,7 +18,7 @@ from heygem_daemon.spool.names import natural_key
 from heygem_daemon.spool.record_store import load_record
 from heygem_daemon.spool.records import AnyRecord
 from heygem_daemon.spool.request_names import Verb
-from tests.fakes.executor import FakeExecutor, Messages, refuse, rendered
+from tests.fakes.executor import FakeExecutor, Messages, keep_running, refuse, rendered
 from tests.fakes.service import ServiceHarness
 
 ANNA, MALLORY = 70_002, 70_003
@@ -621,6 +621,38 @@ def test_a_retry_of_nothing_says_so_at_once(harness: ServiceHarness, service: Se
     harness.run_rounds(service, 1.0)
     (told,) = [each.text for each in harness.status().requests]
     assert told == "no job nobody of yours has ended"
+
+
+def test_what_has_a_number_now_is_named_to_who_asks_without(
+    harness: ServiceHarness, service: Service
+) -> None:
+    for _ in range(2):
+        render(harness, service, "bad4.wav", "bad4.mp4")
+    assert "is deleted" in ask(harness, service, "bad4.remove")
+    told = ask(harness, service, "bad4.retry")
+    assert told == (
+        "no job bad4 of yours has ended; what was dropped as bad4 and ended last is called"
+        " bad4 (2): ask with bad4 (2).retry"
+    )
+    assert translator("zh").knows(told)
+    told = command(harness, service, "retry", "bad4")
+    assert told.endswith("; what was dropped as bad4 and ended last is called bad4 (2)")
+    assert translator("zh")(told).endswith("；以 bad4 放入、最后结束的任务现在叫 bad4 (2)")
+    assert ask(harness, service, "bad4 (2).retry").startswith("bad4 (2) is in the inbox again")
+
+
+def test_a_request_for_what_has_no_number_yet_is_answered(
+    harness: ServiceHarness, service: Service
+) -> None:
+    render(harness, service, "talk.wav", "talk.mp4")
+    harness.executor.answer = keep_running
+    render(harness, service, "talk.wav", "talk.mp4")
+    told = ask(harness, service, "talk (2).remove")
+    assert told == (
+        "no job talk (2) of yours has ended; talk has not ended, and gets a number when it has"
+    )
+    assert translator("zh").knows(told)
+    assert not list(harness.spool.inbox.iterdir())
 
 
 def test_a_full_width_name_means_the_plain_one(harness: ServiceHarness, service: Service) -> None:
