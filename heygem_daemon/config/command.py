@@ -24,8 +24,13 @@ def fill_in(command: Sequence[str], result: Path, job_id: str) -> list[str]:
     """Return the arguments. A path stays one argument, whatever characters are in it."""
     values = {
         "result": str(result),
-        "report": str(result.with_suffix(".json")),
+        "report": str(report_of(result)),
         "folder": str(result.parent),
         "id": job_id,
     }
     return [_PLACEHOLDER.sub(lambda each: values[each[1]], part) for part in command]
+
+
+def report_of(result: Path) -> Path:
+    """Return the path of a result's report."""
+    return result.with_suffix(".json")

@@ -10,7 +10,7 @@ from uuid import uuid4
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.notify.command import CommandLimits, CommandOutcome, CommandRunner
 from heygem_daemon.notify.courier import Courier
-from heygem_daemon.notify.kept_commands import KeptCommands
+from heygem_daemon.notify.kept_commands import KeptCommand, KeptCommands
 from heygem_daemon.notify.link import unit_address
 from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion, OccasionKind
 from heygem_daemon.notify.undelivered import Undelivered
@@ -76,7 +76,8 @@ class Announcer:
         )
         settings = self._settings
         if result is not None and settings.on_published and self._commands is not None:
-            self._commands.add(settings.on_published, result, job.id, _limits(settings))
+            kept = KeptCommand.of(result, job.id, job.identity)
+            self._commands.add(settings.on_published, kept, _limits(settings))
 
     def status_written(self, status: Status) -> None:
         """Tell of a hold, of its end, and of a wait that is too long. Returns at once."""

@@ -102,13 +102,13 @@ class CommandRunner:
         self._thread = Thread(target=self._run_all, name="commands", daemon=True)
         self._thread.start()
 
-    def add(self, command: Sequence[str], result: Path, job_id: str, limits: CommandLimits) -> None:
+    def add(self, command: Sequence[str], kept: KeptCommand, limits: CommandLimits) -> None:
         """Run the command for a result, when those before it have ended. Returns at once."""
         if self._given.qsize() + len(self._waiting) > MAX_WAITING:
-            CommandsDropped(result.name, MAX_WAITING).log()
+            CommandsDropped(kept.path.name, MAX_WAITING).log()
             self._on_end("dropped")
             return
-        self._given.put(_Order(tuple(command), KeptCommand.of(result, job_id), limits))
+        self._given.put(_Order(tuple(command), kept, limits))
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """Let the present command end, for that long at most. It, if it was killed, and those that
@@ -182,8 +182,8 @@ class CommandRunner:
         """Run one command; return what is wrong, or nothing. Raises OSError, and ``_CutOff`` where
         ``close`` has killed it."""
         limits, result = order.limits, order.result
-        if not result.exists():
-            return "its result is gone"
+        if problem := order.kept.problem():
+            return problem
         with tempfile.TemporaryDirectory(
             prefix="heygem-command-", ignore_cleanup_errors=True
         ) as scratch:

@@ -2,14 +2,17 @@
 any, so that a stop or a death of the daemon loses none."""
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
+from heygem_daemon.config.command import report_of
 from heygem_daemon.events.notify import CommandsNotKept, CommandsUnreadable
 from heygem_daemon.notify.kept_file import KeptFile
+from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import TextLimits
 
 FILE = "commands.json"
@@ -32,15 +35,35 @@ class KeptCommand(BaseModel):
 
     job_id: str
 
+    identity: tuple[int, int, int] | None = None
+    """Size, inode and mtime in nanoseconds of the result as it was published; None: an earlier
+    version has kept it."""
+
     @classmethod
-    def of(cls, result: Path, job_id: str) -> "KeptCommand":
+    def of(
+        cls, result: Path, job_id: str, identity: tuple[int, int, int] | None = None
+    ) -> "KeptCommand":
         """Return what stands for the command of a job's result."""
-        return cls(result=quote(os.fsencode(result)), job_id=job_id)
+        return cls(result=quote(os.fsencode(result)), job_id=job_id, identity=identity)
 
     @property
     def path(self) -> Path:
         """The path of the result."""
         return Path(os.fsdecode(unquote_to_bytes(self.result)))
+
+    def problem(self) -> str:
+        """Return why the command must not run; empty: it may. Users can write to the outbox, so
+        that anything may have the name of the result, or of its folder."""
+        try:
+            status = paths.lstat(self.path)
+        except OSError:
+            return "its result is gone"
+        found = status.st_size, status.st_ino, status.st_mtime_ns
+        if not stat.S_ISREG(status.st_mode) or self.identity not in (None, found):
+            return "somebody has changed or replaced its result"
+        if paths.file_type(report_of(self.path)) not in {0, stat.S_IFREG}:
+            return "somebody has replaced its report"
+        return ""
 
 
 class _Content(RootModel[tuple[KeptCommand, ...]]):

@@ -61,6 +61,10 @@ class FinishedJob(StatusModel):
     owner: str = Field(default="", exclude=True)
     """Whose it is, as the turns know him. Not in the status that others read."""
 
+    identity: tuple[int, int, int] | None = Field(default=None, exclude=True)
+    """Size, inode and mtime in nanoseconds of the result as it was published; None: not known, or
+    it failed."""
+
 
 class FinishedBatch(StatusModel):
     """A batch whose members have all ended."""

@@ -14,7 +14,7 @@ from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.publish import ended_path, original_name
+from heygem_daemon.spool.publish import ended_path, original_name, published_video
 
 MAX_FINISHED_JOBS = 200
 """How many ended jobs the status lists."""
@@ -110,7 +110,14 @@ def describe_finished(
         batch=_batch_name(journal),
         batch_id=journal.member.batch_id if journal.member else "",
         owner=owner_name(journal.owner, journal.folder),
+        identity=_identity_of_video(journal),
     )
+
+
+def _identity_of_video(journal: Journal) -> tuple[int, int, int] | None:
+    name = published_video(journal)
+    found = (file for file in journal.published if file.name == name)
+    return next(((each.size, each.inode, each.mtime_ns) for each in found), None)
 
 
 def _batch_name(journal: Journal) -> str:

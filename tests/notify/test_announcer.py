@@ -9,6 +9,7 @@ import pytest
 from heygem_daemon.notify import announcer as module
 from heygem_daemon.notify.announcer import Announcer
 from heygem_daemon.notify.command import CommandOutcome
+from heygem_daemon.notify.kept_commands import KeptCommand
 from heygem_daemon.notify.occasion import Delivery, DeliveryOrder, Occasion
 from heygem_daemon.report.notification_status import NotificationStatus, SilentTarget
 from tests.fakes.executor import defer, refuse
@@ -91,8 +92,11 @@ def test_a_published_job_is_told_and_its_command_run(
     result = harness.spool.outbox / "talk.mp4"
     assert (told.kind, told.job, told.file) == ("published", "talk", str(result))
     assert told.job_id
-    ((command, path, job_id, limits),) = FakeRunner.added
-    assert (command, path, job_id) == (("true", "{result}"), result, told.job_id)
+    ((command, kept, limits),) = FakeRunner.added
+    assert isinstance(kept, KeptCommand)
+    assert (command, kept.path, kept.job_id) == (("true", "{result}"), result, told.job_id)
+    status = result.stat()
+    assert kept.identity == (status.st_size, status.st_ino, status.st_mtime_ns)
     assert limits.seconds == 5  # type: ignore[attr-defined]
     assert metrics(harness)['heygem_notifications_total{outcome="delivered"}'] == 1
     assert metrics(harness)["heygem_notifications_waiting"] == 2

@@ -55,7 +55,7 @@ def test_paths_are_filled_in_as_they_are_and_no_shell_reads_them(
 ) -> None:
     strange = result.rename(result.with_name(STRANGE))
     command = ("cp", "{result}", "{folder}/../elsewhere/{id}.mp4")
-    runner.add(command, strange, "j1", limits(strange, "elsewhere"))
+    runner.add(command, KeptCommand.of(strange, "j1"), limits(strange, "elsewhere"))
     wait_until(lambda: ended(log, "the command for"))
     assert (result.parents[1] / "elsewhere" / "j1.mp4").read_text() == "video"
     assert not (result.parents[1] / "elsewhere" / "x").exists()
@@ -96,11 +96,11 @@ def test_a_command_of_a_variable_is_split_as_a_shell_does() -> None:
 def test_a_command_reaches_nothing_but_the_result_and_its_folders(
     runner: CommandRunner, result: Path, log: list[str], command: tuple[str, ...]
 ) -> None:
-    runner.add(command, result, "j1", limits(result))
+    runner.add(command, KeptCommand.of(result, "j1"), limits(result))
     wait_until(lambda: ended(log, "the command for talk.mp4 failed: it ended with status 1"))
     assert result.read_text() == "video"
     assert not list((result.parents[1] / "elsewhere").iterdir())
-    runner.add(("cat", "{result}"), result, "j1", limits(result))
+    runner.add(("cat", "{result}"), KeptCommand.of(result, "j1"), limits(result))
     wait_until(lambda: ended(log, "the command for talk.mp4 ended"))
 
 
@@ -108,7 +108,7 @@ def test_without_confinement_it_reaches_all_that_the_daemon_does(
     runner: CommandRunner, result: Path, log: list[str]
 ) -> None:
     command = ("cp", "{result}", "{folder}/../elsewhere/x")
-    runner.add(command, result, "j1", limits(result, confine=False))
+    runner.add(command, KeptCommand.of(result, "j1"), limits(result, confine=False))
     wait_until(lambda: ended(log, "ended after"))
     assert (result.parents[1] / "elsewhere" / "x").exists()
 
@@ -125,7 +125,7 @@ def test_it_gets_no_secret_of_the_daemons_environment_and_a_scratch_folder(
     )
     python = Path(sys.executable).resolve()
     command = (str(python), "-I", "-c", program)
-    runner.add(command, result, "j1", limits(result, "elsewhere", confine=False))
+    runner.add(command, KeptCommand.of(result, "j1"), limits(result, "elsewhere", confine=False))
     wait_until(lambda: ended(log, "the command for"))
     assert ended(log, "ended after"), log
     told = (result.parents[1] / "elsewhere" / "told").read_text()
@@ -141,8 +141,8 @@ def test_a_command_that_takes_too_long_is_killed_with_its_children(
 ) -> None:
     marker = f"{3600 + os.getpid() % 1000}.5"
     command = ("sh", "-c", f"sleep {marker} & sleep {marker}")
-    runner.add(command, result, "j1", limits(result, seconds=0.8))
-    runner.add(("true",), result, "j2", limits(result))
+    runner.add(command, KeptCommand.of(result, "j1"), limits(result, seconds=0.8))
+    runner.add(("true",), KeptCommand.of(result, "j2"), limits(result))
     wait_until(lambda: ended(log, "ended after"))
     assert ended(log, "it took more than 0.8 s and was killed")
     assert not any(marker in _command_line(each) for each in Path("/proc").glob("[0-9]*"))
@@ -159,8 +159,8 @@ def test_what_a_command_says_is_logged_in_one_short_line(
     runner: CommandRunner, result: Path, log: list[str]
 ) -> None:
     program = "head -c 3000000 /dev/zero >&2; printf 'first\\nlast \\033[31mred' >&2; exit 3"
-    runner.add(("sh", "-c", program), result, "j1", limits(result))
-    runner.add(("no-such-program", "{result}"), result, "j2", limits(result))
+    runner.add(("sh", "-c", program), KeptCommand.of(result, "j1"), limits(result))
+    runner.add(("no-such-program", "{result}"), KeptCommand.of(result, "j2"), limits(result))
     wait_until(lambda: ended(log, "status 127"))
     assert ended(log, "it ended with status 3: last ?[31mred")
     assert ended(log, "no-such-program: No such file")
@@ -170,13 +170,13 @@ def test_each_command_is_counted_once(result: Path, monkeypatch: pytest.MonkeyPa
     ends: list[str] = []
     runner = CommandRunner(on_end=ends.append)
     for program in ("true", "false", "no-such-program"):
-        runner.add((program,), result, "j1", limits(result))
+        runner.add((program,), KeptCommand.of(result, "j1"), limits(result))
     wait_until(lambda: len(ends) == 3)
     assert ends == ["succeeded", "failed", "failed"]
     monkeypatch.setattr(command_module, "MAX_WAITING", -1)
-    runner.add(("true",), result, "j1", limits(result))
+    runner.add(("true",), KeptCommand.of(result, "j1"), limits(result))
     monkeypatch.undo()
-    runner.add(("sleep", "3600"), result, "j1", limits(result))
+    runner.add(("sleep", "3600"), KeptCommand.of(result, "j1"), limits(result))
     wait_until(lambda: runner._process)
     runner.close(0.1)
     assert ends[3:] == ["dropped", "failed"]
@@ -186,7 +186,9 @@ def test_a_slow_command_delays_neither_the_daemon_nor_its_end(result: Path, log:
     runner = CommandRunner()
     began = time.monotonic()
     for number in range(20):
-        runner.add(("sleep", "3600"), result, f"j{number}", limits(result, seconds=4000))
+        runner.add(
+            ("sleep", "3600"), KeptCommand.of(result, f"j{number}"), limits(result, seconds=4000)
+        )
     assert time.monotonic() - began < 0.5
     wait_until(lambda: runner._process)
     runner.close(0.2)
@@ -199,8 +201,8 @@ def test_what_did_not_end_runs_after_the_next_start(
 ) -> None:
     keep = KeptCommands(tmp_path)
     first = CommandRunner(keep)
-    first.add(("sleep", "3600"), result, "j1", limits(result, seconds=4000))
-    first.add(("true",), result, "j2", limits(result))
+    first.add(("sleep", "3600"), KeptCommand.of(result, "j1"), limits(result, seconds=4000))
+    first.add(("true",), KeptCommand.of(result, "j2"), limits(result))
     wait_until(lambda: first._process)
     first.close(0.1)
     assert ended(
@@ -228,7 +230,7 @@ def test_what_fails_by_itself_during_a_stop_is_logged_and_not_run_again(
 ) -> None:
     keep = KeptCommands(tmp_path)
     runner = CommandRunner(keep)
-    runner.add(("sh", "-c", script), result, "j1", limits(result, seconds=seconds))
+    runner.add(("sh", "-c", script), KeptCommand.of(result, "j1"), limits(result, seconds=seconds))
     wait_until(lambda: runner._process)
     runner.close(20)
     assert ended(log, f"the command for talk.mp4 failed: {reason}")
@@ -240,7 +242,7 @@ def test_a_daemon_that_is_killed_loses_no_command(
 ) -> None:
     killed = CommandRunner(KeptCommands(tmp_path))
     for name in ("j1", "j2", "j3"):
-        killed.add(("sleep", "3600"), result, name, limits(result, seconds=4000))
+        killed.add(("sleep", "3600"), KeptCommand.of(result, name), limits(result, seconds=4000))
         wait_until(lambda: killed._process)
     file = tmp_path / FILE
     wait_until(lambda: file.exists() and all(each in file.read_text() for each in ("j2", "j3")))
@@ -262,3 +264,61 @@ def test_the_command_of_a_result_that_is_gone_is_not_run(
     wait_until(lambda: ended(log, "the command for gone.mp4 failed: its result is gone"))
     runner.close()
     assert keep.load() == ()
+
+
+def test_what_somebody_put_in_the_place_of_a_result_gets_no_command(
+    runner: CommandRunner, result: Path, log: list[str]
+) -> None:
+    """Whoever may collect results could have another file taken for one, or one that the daemon
+    alone can read: by a link, also in the place of a batch's folder."""
+    secret = result.parents[1] / "processing" / "talk.mp4"
+    secret.write_text("secret")
+    status = result.stat()
+    kept = KeptCommand.of(result, "j1", (status.st_size, status.st_ino, status.st_mtime_ns))
+    batch = result.parent / "batch"
+    batch.symlink_to(secret.parent)
+    result.rename(result.with_name("taken.mp4"))
+    result.write_text("other")
+    os.utime(result, ns=(status.st_atime_ns, status.st_mtime_ns))
+    copy = ("cp", "{result}", "{folder}/../elsewhere/{id}")
+    runner.add(copy, kept, limits(result, "elsewhere", confine=False))
+    wait_until(lambda: ended(log, "somebody has changed or replaced its result"))
+    result.unlink()
+    result.symlink_to(secret)
+    runner.add(copy, KeptCommand.of(result, "j2"), limits(result, "elsewhere", confine=False))
+    wait_until(lambda: len(ended(log, "somebody has changed or replaced its result")) == 2)
+    inner = KeptCommand.of(batch / "talk.mp4", "j3")
+    runner.add(copy, inner, limits(result, "elsewhere", confine=False))
+    wait_until(lambda: ended(log, "its result is gone"))
+    result.unlink()
+    result.write_text("video")
+    result.with_suffix(".json").symlink_to(secret)
+    report = ("cp", "{report}", "{folder}/../elsewhere/{id}")
+    runner.add(report, KeptCommand.of(result, "j4"), limits(result, "elsewhere", confine=False))
+    wait_until(lambda: ended(log, "somebody has replaced its report"))
+    assert not list((result.parents[1] / "elsewhere").iterdir())
+
+
+@needs_landlock
+def test_a_link_that_comes_after_the_check_leads_the_command_nowhere(
+    runner: CommandRunner, result: Path, log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of the result and its use are two moments."""
+    batch = result.parent / "batch"
+    batch.symlink_to(result.parents[1] / "processing")
+    monkeypatch.setattr(KeptCommand, "problem", lambda _kept: "")
+    secret = KeptCommand.of(batch / "secret", "j1")
+    runner.add(("cp", "{result}", "{folder}/x"), secret, limits(result))
+    wait_until(lambda: ended(log, "failed: it ended with status 127: not confined"))
+    batch.unlink()
+    batch.mkdir()
+    there = result.parents[1] / "elsewhere"
+    script = 'touch "$0/ready"; until [ -e "$0/go" ]; do sleep 0.1; done; cat "$1" >&2; exit 3'
+    held = ("sh", "-c", script, str(there), "{result}")
+    runner.add(held, secret, limits(result, "elsewhere"))
+    wait_until((there / "ready").exists)
+    batch.rmdir()
+    batch.symlink_to(result.parents[1] / "processing")
+    (there / "go").touch()
+    wait_until(lambda: ended(log, "failed: it ended with status 3"))
+    assert ended(log, "Permission denied")
