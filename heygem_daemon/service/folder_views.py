@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.service.candidates import Candidate
-from heygem_daemon.service.notices import InboxNotice, told_of_folder
+from heygem_daemon.service.notices import REPLACE_REMEDY, InboxNotice, told_of_folder
 from heygem_daemon.spool.inbox import FolderSnapshot
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import describe_foreign
 from heygem_daemon.spool.reason import REASON_FILE
+from heygem_daemon.system.os_errors import describe_cause
+
+LET_READ = "Copy it into the inbox anew, or let its group read it."
+"""What people can do about a folder that nobody else may read."""
 
 NOT_EXAMINED = "many folders are examined before it"
 """Why a folder waits that no scan has looked into."""
@@ -56,6 +62,19 @@ def ignored_notices(ignored: Mapping[str, int], owner: int | None) -> tuple[Inbo
         InboxNotice(printable(name), describe_foreign(other, owner), True)
         for name, other in ignored.items()
     )
+
+
+def unreadable(folder: Path, fault: SpoolUnavailable) -> InboxNotice:
+    """Return the notice of a folder that cannot be read, or a folder in it, and why. ``fault``:
+    what reading it raised."""
+    cause, place = fault.__cause__, folder.name
+    if not isinstance(cause, PermissionError):
+        why = f"cannot be read: {describe_cause(fault, folder)}"
+        return InboxNotice(printable(folder.name), why, True, remedy=REPLACE_REMEDY)
+    if cause.filename is not None and (path := Path(cause.filename)).is_relative_to(folder):
+        place = str(path.relative_to(folder.parent))
+    why = f"cannot be read: whoever dropped it does not let the service open {printable(place)}"
+    return InboxNotice(printable(folder.name), why, True, remedy=LET_READ)
 
 
 def is_copy_of_failed(snapshot: FolderSnapshot) -> bool:

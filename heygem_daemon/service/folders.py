@@ -16,6 +16,7 @@ from heygem_daemon.service.folder_views import (
     is_copy_of_failed,
     not_examined,
     retry_remedy,
+    unreadable,
 )
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.notices import BEING_EXAMINED, BEING_READ, REPLACE_REMEDY, InboxNotice
@@ -198,8 +199,7 @@ class FolderIntake:
         except SpoolUnavailable as fault:
             if not is_folder(folder):
                 return None
-            why = f"cannot be read: {fault}"
-            return FolderView(notice=InboxNotice(printable(name), why, True, remedy=REPLACE_REMEDY))
+            return FolderView(notice=unreadable(folder, fault))
         self._allowance.use(_owner_of(folder), snapshot.entry_count)
         if (problem := find_excess(snapshot, self._max_members)) is not None:
             return FolderView(notice=InboxNotice(printable(name), problem.reason, True))

@@ -21,6 +21,7 @@ from heygem_daemon.spool.layout import names_in
 from heygem_daemon.spool.names import fold, pair_key, printable
 from heygem_daemon.spool.requests import full_name
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system.os_errors import FILE_ERRNOS, describe_cause
 
 FORMER = (
     "is the inbox of a hot folder that is not in the configuration any more; what is in it is left"
@@ -147,14 +148,15 @@ class Inboxes:
             if not self._spool.is_mounted():
                 raise
             self._hot.pop(name, None)
-            notice = InboxNotice(name, f"cannot be used: {fault}", is_warning=True, folder=name)
+            why = f"cannot be used: {_describe(fault, self._spool.root)}"
+            notice = InboxNotice(name, why, is_warning=True, folder=name)
             return InboxView(waiting=(notice,), faulty_items=1, is_broken=True)
 
     def _former(self, names: frozenset[str]) -> Iterator[InboxNotice]:
         """Yield a notice for each hot folder of an earlier configuration in whose inbox something
         lies."""
         for name in sorted(names):
-            if names_in(self._spool.in_folder(name).inbox):
+            if _may_hold_anything(self._spool.in_folder(name).inbox):
                 yield InboxNotice(printable(name), FORMER, is_warning=True)
 
     def _new_intake(self, hot_folder: HotFolder) -> Intake:
@@ -167,3 +169,19 @@ class Inboxes:
             self._probe.add(self._spool.in_folder(hot_folder.name).inbox),
             hot_folder,
         )
+
+
+def _describe(fault: Exception, root: Path) -> str:
+    """Return why a hot folder cannot be used, for people to whom the server's paths say nothing.
+    ``root``: the spool's."""
+    cause = fault if isinstance(fault, OSError) else fault.__cause__
+    is_of_disk = isinstance(cause, OSError) and cause.errno in FILE_ERRNOS
+    return describe_cause(cause, root) if is_of_disk else str(fault)
+
+
+def _may_hold_anything(inbox: Path) -> bool:
+    """Return whether there is anything in a folder, or it cannot be read."""
+    try:
+        return bool(names_in(inbox))
+    except OSError:
+        return True

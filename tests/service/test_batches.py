@@ -1,11 +1,13 @@
 """Folders that are dropped, from the inbox to their ZIP."""
 
+import errno
 import json
 import os
 import shutil
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.gpu.placement import CPU
+from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Refused, Render
 from heygem_daemon.service import dispatch, zip_writer
 from heygem_daemon.service.loop import Service
+from heygem_daemon.system import paths
 from heygem_daemon.system.disk_space import read_disk_space
 from tests.fakes.executor import Messages, keep_running, rendered
 from tests.fakes.service import ServiceHarness
@@ -314,6 +318,32 @@ def test_an_unreadable_folder_holds_up_nobody(harness: ServiceHarness) -> None:
     folder.chmod(0o755)
     assert "other.mp4" in harness.outbox()
     assert harness.logged("cannot be read") == 1
+
+
+@pytest.mark.parametrize("place", ["show", "show/1"])
+def test_an_unreadable_folder_is_named_and_the_others_are_served(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Simulated, since root may read everything."""
+    (harness.drop_batch("show", "talk.wav", "1.mp4") / "1").mkdir()
+    harness.drop("other.wav", "other.mp4")
+    listing = paths.listing
+
+    def refuse(path: Path) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+        if path == harness.spool.inbox / place:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return listing(path)
+
+    monkeypatch.setattr(paths, "listing", refuse)
+    service = harness.service()
+    harness.run_rounds(service, 20)
+    (notice,) = harness.status().inbox
+    told = f"cannot be read: whoever dropped it does not let the service open {place}"
+    assert (notice.name, notice.reason, notice.waits_for) == ("show", told, "attention")
+    assert notice.remedy.startswith("Copy it into the inbox anew")
+    assert translator("zh").knows(notice.reason)
+    assert harness.status().hold is None
+    assert "other.mp4" in harness.outbox()
 
 
 def test_a_round_ends_a_limited_number_of_members_that_are_refused(

@@ -1,12 +1,16 @@
 """Hot folders in a running service: profiles, caps, turns, reloads, and what may go wrong."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from heygem_daemon.config.folders import FolderProfile, HotFolder, PriorityCaps
 from heygem_daemon.config.media_content import MediaContent
+from heygem_daemon.language.translator import translator
 from heygem_daemon.service.candidates import Candidate, in_hot_folder, sort_candidates
 from heygem_daemon.service.contents import ContentProbe
 from heygem_daemon.service.probe_queue import line_of
@@ -14,6 +18,7 @@ from heygem_daemon.service.shared_probe import SharedProbe
 from heygem_daemon.service.turns import FairnessKey
 from heygem_daemon.spool.hot_folders import PARTS
 from heygem_daemon.spool.layout import names_in
+from heygem_daemon.system import paths
 from tests.fakes.service import ServiceHarness
 
 SETTLED = 30.0
@@ -151,6 +156,39 @@ def test_a_folder_that_cannot_be_used_stops_nobody_else(
     drop_in(harness, "anna")
     harness.run_rounds(service, SETTLED)
     assert results(harness) == {"anna/talk.mp4", "ben/talk.mp4"}
+
+
+@pytest.mark.parametrize("is_former", [False, True])
+def test_a_hot_folder_that_cannot_be_read_is_named_and_the_others_are_served(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, is_former: bool
+) -> None:
+    """Simulated, since root may read everything."""
+    harness.configure(folders={"anna": {}, "ben": {}})
+    service = harness.service()
+    harness.run_rounds(service, 2)
+    listing = paths.listing
+
+    def refuse(path: Path) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+        if path == harness.spool.root / "inbox" / "anna":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return listing(path)
+
+    monkeypatch.setattr(paths, "listing", refuse)
+    if is_former:
+        harness.configure(folders={"ben": {}})
+        service.request_reload()
+    drop_in(harness, "ben")
+    harness.run_rounds(service, SETTLED)
+    assert results(harness) == {"ben/talk.mp4"}
+    status = harness.status()
+    assert status.hold is None
+    (notice,) = status.inbox
+    assert notice.name == "anna"
+    if not is_former:
+        assert notice.reason == (
+            "cannot be used: the service's user lacks the permission for a step"
+        )
+        assert translator("zh").knows(notice.reason)
 
 
 def test_once_works_off_every_folder(harness: ServiceHarness) -> None:
