@@ -230,6 +230,8 @@ class Deferred(Message):
     """Whether memory ran out, which the job itself may have caused."""
     of_device: bool = False
     """Whether the GPU failed; the worker then exits."""
+    of_node: bool = False
+    """Whether its machine was lost; ``of_device`` is then true too."""
     of_weights: bool = False
     """Whether the weights of the engine cannot be used."""
 

@@ -78,7 +78,7 @@ class RemoteNode:
         lost = [
             WorkerEvent(
                 device,
-                Deferred(job_id=job_id, reason=text, of_device=True),
+                Deferred(job_id=job_id, reason=text, of_device=True, of_node=True),
                 next(self.numbers),
                 job_id,
             )

@@ -199,7 +199,7 @@ class ChunkSharing:
         self._close(assistant.folder)
         self._devices.expire_waits()
         place = assistant.job.id, assistant.device.node
-        is_lost = isinstance(event.message, Deferred) and event.message.of_device
+        is_lost = isinstance(event.message, Deferred) and event.message.of_node
         if is_lost and place not in self._losses:
             self._losses.add(place)  # when the node is back, it may help again
         elif assistant.stopping_since is None:

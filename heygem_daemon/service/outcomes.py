@@ -39,6 +39,7 @@ from heygem_daemon.service.failure_reasons import (
     exhaustion_reason,
     exhaustion_remedy,
 )
+from heygem_daemon.service.fault_pauses import pause_after_device_fault
 from heygem_daemon.service.gpu_monitor import gpu_evidence
 from heygem_daemon.service.item_faults import failure_kind, remedy_for
 from heygem_daemon.service.outputs import ForeignOutput, check_outputs
@@ -47,7 +48,6 @@ from heygem_daemon.service.running_jobs import (
     EndedAttempt,
     attempt_error,
     deferral_reason,
-    is_device_fault,
     job_logger,
     traceback_of,
     with_users_names,
@@ -70,9 +70,6 @@ fails may be the job's own fault. See MIN_OTHERS_PUBLISHED."""
 
 MIN_OTHERS_PUBLISHED = 3
 """It counts as the job's own fault if this many other jobs were published meanwhile."""
-DEVICE_FAULT_EXTRA_SECONDS = 3.0
-"""How much longer than the device a job waits after a device fault: the quarantine and the job's
-pause are of equal length, and another job is to try the device first."""
 
 MAX_BUGS = 3
 """After so many bugs in recording an outcome the job fails; after twice as many it is set aside."""
@@ -275,12 +272,7 @@ class JobOutcomes:
     def _put_back(self, ended: EndedAttempt, fault: str, now: float) -> None:
         job = self._spool.defer(ended.running.job, fault)
         queued = ended.running.queued
-        seconds = None
-        if is_device_fault(ended.verdict):
-            if queued.faults == 0 and ended.has_other_device:
-                seconds = 0.0
-            else:
-                seconds = backoff_seconds(queued.faults + 1) + DEVICE_FAULT_EXTRA_SECONDS
+        seconds = pause_after_device_fault(ended)
         of_weights = isinstance(ended.verdict, Deferred) and ended.verdict.of_weights
         back = self._queue.put_back(queued, job, fault, now, seconds, lacks_weights=of_weights)
         if seconds == 0.0:

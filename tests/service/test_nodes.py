@@ -66,6 +66,38 @@ def test_a_job_of_a_lost_node_starts_elsewhere_at_once(harness: ServiceHarness) 
     assert harness.status().counts.published == 1
 
 
+def test_a_job_that_loses_node_after_node_starts_elsewhere_within_15_s_three_times(
+    harness: ServiceHarness,
+) -> None:
+    """Each loss is known after up to 6 s."""
+    harness.executor.answer = keep_running
+    harness.configure(cpu_workers=1)
+    service = harness.service()
+    harness.drop("here.wav", "here.mp4")
+    harness.run_rounds(service, 20)
+    harness.nodes = tuple(NodeCpu(name, 1) for name in ("anna", "bert", "carl", "dora"))
+    harness.drop("talk.wav", "talk.mp4")
+    harness.run_rounds(service, 20)
+    waits = []
+    for _ in range(4):
+        lost = harness.executor.submitted[-1].job_id
+        node, orders = harness.executor.places[lost].node, len(harness.executor.submitted)
+        assert node
+        harness.nodes = tuple(each for each in harness.nodes if each.node != node)
+        reason = f"the node {node} is lost: it has not answered"
+        harness.executor.emit_for_job(
+            lost, Deferred(job_id=lost, reason=reason, of_device=True, of_node=True)
+        )
+        if not harness.nodes:
+            harness.nodes = (NodeCpu("emil", 1),)
+        began = harness.clock.monotonic()
+        while len(harness.executor.submitted) == orders:
+            harness.run_rounds(service, 1)
+        waits.append(harness.clock.monotonic() - began)
+    assert all(each < 15.0 - 6.0 for each in waits[:3])
+    assert waits[3] > 15.0, "the job may be to blame"
+
+
 def test_the_gpu_of_a_lost_node_keeps_no_job_from_the_cpu(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

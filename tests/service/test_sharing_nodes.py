@@ -44,7 +44,7 @@ def draw(order: Render, number: int) -> None:
 
 
 def lose(harness: ServiceHarness, order: Render) -> None:
-    lost = Deferred(job_id=order.job_id, reason=LOST, of_device=True)
+    lost = Deferred(job_id=order.job_id, reason=LOST, of_device=True, of_node=True)
     harness.executor.emit_for_job(order.job_id, lost)
 
 
