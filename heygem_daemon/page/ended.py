@@ -92,10 +92,11 @@ class BatchResult:
 
     name: str
     published: int
-    """How many of its members are published. ``failed`` and ``of``: how many failed, and how many
-    there are."""
+    """How many of its members are published. ``failed``, ``cancelled`` and ``of``: how many failed,
+    how many of these were cancelled, and how many there are."""
 
     failed: int
+    cancelled: int
     of: int
     finished: str
     """Local time; empty: it is under way."""
@@ -125,7 +126,7 @@ class BatchResult:
     @property
     def count(self) -> str:
         """How far it came, in words."""
-        return count_members(self.published, self.failed, self.of)
+        return count_members(self.published, self.failed, self.cancelled, self.of)
 
     @property
     def unlisted(self) -> int:
@@ -133,9 +134,13 @@ class BatchResult:
         return max(0, self.published - len(self.members))
 
 
-def count_members(published: int, failed: int, of: int) -> str:
-    """Return how far a batch came, in words."""
-    done = f"{published} of {of} published"
+def count_members(published: int, failed: int, cancelled: int, of: int) -> str:
+    """Return how far a batch came, in words. ``cancelled``: how many of those that failed were."""
+    done, failed = f"{published} of {of} published", failed - cancelled
+    if failed and cancelled:
+        return f"{done}, {failed} failed, {cancelled} cancelled"
+    if cancelled:
+        return f"{done}, {cancelled} cancelled"
     return f"{done}, {failed} failed" if failed else done
 
 
@@ -181,6 +186,7 @@ def _ended_batch(
         name=batch.name if standpoint.folder else in_folder(batch.folder, batch.name),
         published=batch.published,
         failed=batch.failed,
+        cancelled=batch.cancelled,
         of=batch.members,
         finished=local_time(batch.finished),
         deleted=standpoint.deletion(batch.finished),
@@ -203,6 +209,7 @@ def _open_batch(
         name=name if standpoint.folder else in_folder(members[0].folder, name),
         published=batch.published if batch else len(members),
         failed=batch.failed if batch else 0,
+        cancelled=batch.cancelled if batch else 0,
         of=batch.members if batch else len(members),
         finished="",
         deleted="",

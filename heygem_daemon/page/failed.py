@@ -1,4 +1,4 @@
-"""What the page shows of failed jobs and batches. Pure."""
+"""What the page shows of failed and cancelled jobs and batches. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -37,6 +37,9 @@ class FailedEntry:
 
     remedy: str = ""
     """What a person can do about that reason; empty: not known."""
+
+    cancelled: bool = False
+    """Whether it did so since somebody cancelled it; of a batch, whether all that failed did."""
 
     count: str = ""
     """How far a batch came, in words; empty: it is a job."""
@@ -78,6 +81,7 @@ def _failed_job(job: FinishedJob, standpoint: Standpoint) -> FailedEntry:
         folder=standpoint.folder_address(job.path),
         reason=job.reason or "",
         remedy=job.remedy,
+        cancelled=job.cancelled,
     )
 
 
@@ -92,7 +96,8 @@ def _failed_batch(
         folder=standpoint.folder_address(batch.failures),
         reason=_common(job.reason or "" for job in failed),
         remedy=_common(job.remedy for job in failed),
-        count=count_members(batch.published, batch.failed, batch.members),
+        cancelled=batch.cancelled == batch.failed,
+        count=count_members(batch.published, batch.failed, batch.cancelled, batch.members),
         members=_members(failed, standpoint),
         unlisted=max(0, batch.failed - len(failed)),
     )
@@ -104,7 +109,7 @@ def _open_batch(
     """Return what failed of a batch under way; None: the status does not list it."""
     first = failed[0]
     place = str(PurePosixPath(first.path).parent)
-    number = len(failed)
+    number, cancelled = len(failed), sum(job.cancelled for job in failed)
     return FailedEntry(
         name=f"{first.batch if standpoint.folder else in_folder(first.folder, first.batch)}/",
         finished="" if batch else local_time(max(job.finished for job in failed)),
@@ -113,9 +118,10 @@ def _open_batch(
         folder=standpoint.folder_address(place),
         reason=_common(job.reason or "" for job in failed),
         remedy=_common(job.remedy for job in failed),
-        count=count_members(batch.published, batch.failed, batch.members)
+        cancelled=batch.cancelled == batch.failed if batch else cancelled == number,
+        count=count_members(batch.published, batch.failed, batch.cancelled, batch.members)
         if batch
-        else count_members(0, number, number),
+        else count_members(0, number, cancelled, number),
         members=_members(failed, standpoint),
         unlisted=max(0, batch.failed - number) if batch else 0,
     )

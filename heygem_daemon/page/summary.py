@@ -50,3 +50,4 @@ def _all_counts(view: PageView) -> Iterator[SectionCount]:
     yield SectionCount("arriving", view.arriving_count, "{count} not complete yet")
     yield SectionCount("failed", len(view.failures), "{count} failed")
     yield SectionCount("results", len(view.results), "{count} finished")
+    yield SectionCount("cancelled", len(view.cancelled), "{count} cancelled")

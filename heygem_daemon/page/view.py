@@ -83,6 +83,9 @@ class PageView:
     """The newest first."""
 
     failures: tuple[FailedEntry, ...]
+    """The newest first, without the cancelled ones."""
+
+    cancelled: tuple[FailedEntry, ...]
     """The newest first."""
 
     retention_days: float
@@ -97,7 +100,8 @@ class PageView:
     def is_new(self) -> bool:
         """Whether there is nothing yet of which the page could tell."""
         waiting = self.queue or self.looked_at or self.arriving or self.attention
-        return not (self.running or waiting or self.results or self.failures)
+        ended = self.results or self.failures or self.cancelled
+        return not (self.running or waiting or ended)
 
     @property
     def others_run(self) -> bool:
@@ -116,6 +120,7 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
     arriving = inbox_lines(_entries(status, "upload", "partner"))
     attention = inbox_lines(_entries(status, "attention"))
     left_alone = inbox_lines(_entries(status, None))
+    failures = find_failures(status, standpoint)
     unlisted = status.unlisted
     return PageView(
         status=status,
@@ -139,7 +144,8 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
         left_alone_count=len(left_alone) + unlisted.left_alone,
         left_alone_more=unlisted.left_alone,
         results=find_results(status, standpoint),
-        failures=find_failures(status, standpoint),
+        failures=tuple(each for each in failures if not each.cancelled),
+        cancelled=tuple(each for each in failures if each.cancelled),
         retention_days=standpoint.retention_days,
         folder=standpoint.folder,
         heeds_requests=standpoint.heeds_requests,

@@ -53,6 +53,9 @@ class FinishedJob(StatusModel):
     folder: str = ""
     """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
 
+    cancelled: bool = False
+    """Whether it failed since somebody cancelled it."""
+
     batch: str = ""
     """The name of its batch; empty: it was in none."""
 
@@ -81,8 +84,11 @@ class FinishedBatch(StatusModel):
     published: int
     failed: int
 
+    cancelled: int = 0
+    """How many of those that failed were cancelled."""
+
     path: str
-    """Its folder in outbox/, relative to the spool. So are the others."""
+    """Its folder in outbox/, relative to the spool; empty: it has none. So are the others."""
 
     zip: str = ""
     """Empty: there is none."""

@@ -113,6 +113,9 @@ class BatchStatus(StatusModel):
     published: int
     failed: int
 
+    cancelled: int = 0
+    """How many of those that failed were cancelled."""
+
     now: tuple[str, ...] = ()
     """The names of the members that are being rendered."""
 
@@ -142,13 +145,22 @@ class BatchStatus(StatusModel):
     @property
     def progress(self) -> str:
         """The progress in words, for example '3 of 12 done, 1 of them failed; now: 04'."""
-        ended, members, failed = self.published + self.failed, self.members, self.failed
-        done = f"{ended} of {members} done, {failed} of them failed"
-        parts = [done if failed else f"{ended} of {members} done"]
+        parts = [self._done]
         parts += [f"now: {', '.join(self.now)}"] if self.now else []
         parts += ["packing the ZIP"] if self.packing else []
         parts += [self.waits] if self.waits and not self.now else []
         return "; ".join(parts)
+
+    @property
+    def _done(self) -> str:
+        ended, members = self.published + self.failed, self.members
+        cancelled, failed = self.cancelled, self.failed - self.cancelled
+        if failed and cancelled:
+            return f"{ended} of {members} done, {failed} of them failed, {cancelled} cancelled"
+        if cancelled:
+            return f"{ended} of {members} done, {cancelled} of them cancelled"
+        done = f"{ended} of {members} done"
+        return f"{ended} of {members} done, {failed} of them failed" if failed else done
 
 
 class InboxStatus(StatusModel):

@@ -303,6 +303,7 @@ def _batch_status(each: OpenBatch, running: list[Job], wait_reason: str | None) 
         members=each.member_count,
         published=each.published,
         failed=len(each.final_journals) - each.published,
+        cancelled=sum(end.cancelled for end in each.final_journals.values()),
         now=tuple(names),
         waits=wait_reason if not (names or each.all_ended) else None,
         packing=each.zip_writer is not None,

@@ -107,6 +107,7 @@ def describe_finished(
         utilisation=statistics.utilisation,
         stage_seconds=statistics.stage_seconds,
         folder=printable(journal.folder),
+        cancelled=journal.cancelled,
         batch=_batch_name(journal),
         batch_id=journal.member.batch_id if journal.member else "",
         owner=owner_name(journal.owner, journal.folder),

@@ -95,7 +95,7 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
         yield translate(
             "What is not here is used by other members, too, and lies in {place} when all have"
             " ended.",
-            place=place_for_people(f"done/{journal.member.batch}/inputs", journal.folder),
+            place=place_for_people(_place_of_shared_files(journal), journal.folder),
         )
     yield translate(
         "To try these again, drop an empty file into the inbox: {name}.retry"
@@ -110,6 +110,13 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
             name=printable(journal.sidecar_name),
         )
     yield translate("Or on the server: heygem-daemon retry {name}", name=shlex.quote(title))
+
+
+def _place_of_shared_files(journal: Journal) -> str:
+    """Return where the files of a member are that others need too. What the folder of a cancelled
+    batch is called depends on whether anything is published."""
+    batch = journal.member.batch if journal.member else ""
+    return "done" if journal.cancelled else f"done/{batch}/inputs"
 
 
 def _request_name(journal: Journal, title: str) -> str:

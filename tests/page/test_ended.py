@@ -3,10 +3,12 @@
 from heygem_daemon.page.ended import find_results
 from heygem_daemon.page.failed import find_failures
 from heygem_daemon.page.renderer import TEXT_RULE, PageRenderer
+from heygem_daemon.page.view import build_view
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import BatchStatus
 from tests.page.conftest import ATTACK, FOR_EVER, KEPT, NOW, MakeStatus, failed, published
 
+BAD = {"cancelled": False, "reason": "Dark."}
 BATCH = FinishedBatch(
     id="b",
     name="launch",
@@ -18,6 +20,11 @@ BATCH = FinishedBatch(
     failures="failed/launch",
     finished=NOW - 90,
 )
+
+
+def both(english: str, chinese: str) -> str:
+    """Return a text as the page has it in both languages."""
+    return f'<span lang="en">{english}</span><span lang="zh">{chinese}</span>'
 
 
 def member(name: str) -> FinishedJob:
@@ -110,18 +117,51 @@ def test_what_failed_of_a_batch_is_one_entry_with_the_reasons_inside(
         assert "    9: It is silent.\n    10: There is no face.\n" in text
 
 
+def cancelled(name: str) -> FinishedJob:
+    changes = {"id": name, "batch": "launch", "batch_id": "b", "path": f"failed/launch/{name}"}
+    return failed(name, "cancelled by anna.").model_copy(update={**changes, "cancelled": True})
+
+
 def test_a_cancelled_batch_says_once_who_cancelled_it(make_status: MakeStatus) -> None:
-    members = tuple(
-        failed(name, "cancelled by anna.").model_copy(
-            update={"id": name, "batch": "launch", "batch_id": "b", "path": f"failed/launch/{name}"}
-        )
-        for name in ("1", "2")
-    )
-    nothing = {"published": 0, "failed": 2, "members": 2, "zip": "", "path": ""}
+    nothing = {"published": 0, "failed": 2, "cancelled": 2, "members": 2, "zip": "", "path": ""}
     batch = BATCH.model_copy(update=nothing)
-    status = make_status(finished=members, finished_batches=(batch,))
-    for text in (PageRenderer().html(status, KEPT, "en"), PageRenderer().text(status, KEPT, "en")):
+    status = make_status(finished=(cancelled("1"), cancelled("2")), finished_batches=(batch,))
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
+    page = PageRenderer().html(status, KEPT)
+    for text in (PageRenderer().html(status, KEPT, "en"), english):
         assert text.count("cancelled by anna.") == 1
+    assert page.split('<h2 id="failed">')[1].startswith(both("Failed", "失败") + " <small>0<")
+    section = page.split('<h2 id="cancelled">')[1].split("</section>")[0]
+    assert both("0 of 2 published, 2 cancelled", "已发布 0/2，2 个已取消") in section
+    assert both("what was cancelled, one by one", "逐个查看已取消的部分") in section
+    assert 'href="#failed"' not in page
+    assert 'href="#cancelled"' in page
+    assert "\nFailed\n  -\n" in english
+    assert "\nCancelled\n  launch/: " in english
+    assert "\n    0 of 2 published, 2 cancelled\n" in english
+    assert "\n已取消\n  launch/: " in chinese
+
+
+def test_what_was_cancelled_is_told_apart_from_what_failed(make_status: MakeStatus) -> None:
+    some = {"published": 9, "failed": 3, "cancelled": 2}
+    members = (cancelled("1"), cancelled("2"), cancelled("3").model_copy(update=BAD))
+    single = failed("talk", "cancelled by anna.").model_copy(update={"cancelled": True})
+    status = make_status(
+        finished=(*members, single), finished_batches=(BATCH.model_copy(update=some),)
+    )
+    view = build_view(status, KEPT)
+    assert [each.name for each in view.failures] == ["launch/"]
+    assert view.failures[0].count == "9 of 12 published, 1 failed, 2 cancelled"
+    assert [each.name for each in view.cancelled] == ["talk"]
+    assert "已发布 9/12，1 个失败，2 个已取消" in PageRenderer().text(status, KEPT)
+    open_batch = BatchStatus(
+        id="b", name="launch", dropped_as="launch", members=4, published=1, failed=2, cancelled=2
+    )
+    under_way = make_status(finished=members[:2], batches=(open_batch,))
+    assert build_view(under_way, KEPT).failures == ()
+    assert open_batch.progress == "3 of 4 done, 2 of them cancelled"
+    mixed = open_batch.model_copy(update={"cancelled": 1})
+    assert mixed.progress == "3 of 4 done, 1 of them failed, 1 cancelled"
 
 
 def test_a_job_that_ended_again_is_listed_once(make_status: MakeStatus) -> None:

@@ -20,7 +20,11 @@ from heygem_daemon.spool.batch.journal import (
     save_batch,
 )
 from heygem_daemon.spool.batch.members import load_final_journals
-from heygem_daemon.spool.batch.public_folders import discard_drafts, ensure_outbox_folder
+from heygem_daemon.spool.batch.public_folders import (
+    discard_drafts,
+    ensure_outbox_folder,
+    withdraw_outbox_folder,
+)
 from heygem_daemon.spool.batch.returning import restore_media_names
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
@@ -51,6 +55,10 @@ from heygem_daemon.system import paths
 ZIP_FILE = "results.zip"
 """The name of the ZIP before it is published."""
 
+CANCELLED_SUFFIX = " (cancelled)"
+"""What the name of its folder in done/ ends with, where a batch was cancelled and left no
+results."""
+
 FOLDERS_A_STEP = 25
 """How many folders of members one step of a closing deletes."""
 
@@ -80,8 +88,9 @@ def closing_batch(
             "published": zipped,
             "ended": tuple(journal for _, journal in sorted(final_journals.items())),
         }
-        name = TakenNames.in_folder(layout.done).free(batch.journal.name)
-        batch = _record_outcome(files, batch, changes, name)
+        batch = _with(batch, changes)
+        name = TakenNames.in_folder(layout.done).free(_wanted_done_name(batch.journal))
+        batch = _record_outcome(files, batch, name)
         yield
     return (yield from finishing_batch(layout, files, batch))
 
@@ -89,16 +98,11 @@ def closing_batch(
 def finishing_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Steps[Batch]:
     """Move, in steps, the files of a batch whose journal says that it is finished. Return the batch
     in done/."""
-    final_journals = load_final_journals(batch)
-    batch = ensure_outbox_folder(layout, files, batch)
-    outbox = layout.outbox / batch.journal.name
-    stems = names_to_try(batch.journal.name, TakenNames((NamePlace(outbox, (".zip",)),)).free)
-    while paths.exists(batch.stage / ZIP_FILE):
-        name = batch.journal.published[0].name
-        if move_all(files, [(batch.stage / ZIP_FILE, outbox / name)]):
-            break
-        batch = _rename_zip(files, batch, next(stems))
-    summary = write_summary(layout, files, batch, final_journals)
+    summary = None
+    if batch.journal.is_cancelled:
+        withdraw_outbox_folder(layout, files, batch, [BATCH_FILE])
+    else:
+        batch, summary = _publish_summary(layout, files, batch)
     yield
     yield from restore_media_names(files, batch)
     files.remove_tree(batch.stage)
@@ -110,13 +114,36 @@ def finishing_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) ->
     discard_drafts(files, batch)
     files.remove_file(batch.folder / f".{BATCH_FILE}.part")
     show_sidecars(files, batch.inputs, _sidecars_of(batch.journal))
-    names = names_to_try(batch.journal.name, TakenNames.in_folder(layout.done).free)
+    wanted = _wanted_done_name(batch.journal)
+    names = names_to_try(wanted, TakenNames.in_folder(layout.done).free)
     while True:
         target = layout.done / batch.journal.done_name
         save_record(layout, files, _describe_batch(layout, batch, target, summary))
         if release_folder(files, batch.folder, target):
             return replace(batch, folder=target)
-        batch = _record_outcome(files, batch, {}, next(names))
+        batch = _record_outcome(files, batch, next(names))
+
+
+def _publish_summary(
+    layout: SpoolLayout, files: FileOperations, batch: Batch
+) -> tuple[Batch, RecordedFile | None]:
+    """Publish the ZIP, if there is one, and the summary. Return the batch with the names that they
+    have, and the identity of the summary; None: there is none."""
+    batch = ensure_outbox_folder(layout, files, batch)
+    outbox = layout.outbox / batch.journal.name
+    stems = names_to_try(batch.journal.name, TakenNames((NamePlace(outbox, (".zip",)),)).free)
+    while paths.exists(batch.stage / ZIP_FILE):
+        name = batch.journal.published[0].name
+        if move_all(files, [(batch.stage / ZIP_FILE, outbox / name)]):
+            break
+        batch = _rename_zip(files, batch, next(stems))
+    return batch, write_summary(layout, files, batch, load_final_journals(batch))
+
+
+def _wanted_done_name(journal: BatchJournal) -> str:
+    """Return the name of a batch's folder in done/, where it is free. One that leaves no results
+    leaves its name to its retry."""
+    return f"{journal.name}{CANCELLED_SUFFIX}" if journal.is_cancelled else journal.name
 
 
 def _folders_of_ended(batch: Batch) -> list[Path]:
@@ -252,8 +279,9 @@ def _describe_batch(
     names = [*journal.internal_names, *_sidecars_of(journal), *journal.others]
     inputs = [(batch.inputs.name, name) for name in dict.fromkeys(names)]
     outbox = layout.outbox / journal.name
+    has_outbox = not journal.is_cancelled
     folders = [
-        recorded_folder(outbox.relative_to(layout.root).parts, outbox),
+        *([recorded_folder(outbox.relative_to(layout.root).parts, outbox)] if has_outbox else []),
         recorded_folder((*location, batch.inputs.name), batch.inputs),
         recorded_folder(location, batch.folder),
     ]
@@ -275,21 +303,22 @@ def _sidecars_of(journal: BatchJournal) -> list[str]:
     return [name for name in sidecars if name]
 
 
-def _record_outcome(
-    files: FileOperations, batch: Batch, changes: Mapping[str, object], name: str
-) -> Batch:
-    """Save ``changes`` in the batch's journal, with the name in done/."""
-    journal = batch.journal.model_copy(update={**changes, "done_name": name})
-    batch = replace(batch, journal=journal)
+def _record_outcome(files: FileOperations, batch: Batch, name: str) -> Batch:
+    """Save the batch's journal, with the name in done/."""
+    batch = _with(batch, {"done_name": name})
     save_batch(files, batch)
     return batch
+
+
+def _with(batch: Batch, changes: Mapping[str, object]) -> Batch:
+    return replace(batch, journal=batch.journal.model_copy(update=changes))
 
 
 def _rename_zip(files: FileOperations, batch: Batch, stem: str) -> Batch:
     """Give the ZIP another name, since somebody has put a file of that name into the outbox."""
     (file,) = batch.journal.published
     renamed = file.model_copy(update={"name": stem + ".zip"})
-    batch = replace(batch, journal=batch.journal.model_copy(update={"published": (renamed,)}))
+    batch = _with(batch, {"published": (renamed,)})
     save_batch(files, batch)
     return batch
 

@@ -183,6 +183,12 @@ class BatchJournal(FrozenModel):
     """The request for which it goes back to the inbox; None: it does not, or a command does it."""
 
     @property
+    def is_cancelled(self) -> bool:
+        """Whether it was cancelled before anything was published: it leaves no results."""
+        has_result = any(each.outcome == "published" for each in self.ended)
+        return not has_result and any(each.cancelled for each in self.ended)
+
+    @property
     def title(self) -> str:
         """The batch's name in log and status: in a hot folder, with the folder's name and a slash
         before it."""

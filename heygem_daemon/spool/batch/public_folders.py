@@ -13,7 +13,7 @@ from pathlib import Path
 
 from heygem_daemon.spool.batch.journal import Batch, OwnFolder, load_batch, save_batch
 from heygem_daemon.spool.claim import move_all
-from heygem_daemon.spool.files import SHARED_MODE, FileOperations, is_folder
+from heygem_daemon.spool.files import SHARED_MODE, FileOperations, is_file, is_folder
 from heygem_daemon.spool.free_names import NamePlace, TakenNames, names_to_try
 from heygem_daemon.spool.layout import SpoolLayout, folders_in
 from heygem_daemon.spool.names import safe_name
@@ -65,6 +65,21 @@ def ensure_outbox_folder(layout: SpoolLayout, files: FileOperations, batch: Batc
         if move_all(files, [(draft, layout.outbox / name)]):
             break
     return batch
+
+
+def withdraw_outbox_folder(
+    layout: SpoolLayout, files: FileOperations, batch: Batch, names: Iterable[str]
+) -> None:
+    """Remove the batch's folder in the outbox with the daemon's own files in it, which have these
+    names; it stays where somebody else has put something into it. What has its place, but is
+    another folder, is left alone."""
+    folder = layout.outbox / batch.journal.name
+    if not _is_own(folder, batch.journal.outbox_folder):
+        return
+    for name in names:
+        if is_file(folder / name):
+            files.remove_file(folder / name)
+    files.remove_empty(folder)
 
 
 def ensure_failed_folder(layout: SpoolLayout, files: FileOperations, batch: Batch) -> Batch:
