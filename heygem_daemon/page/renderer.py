@@ -109,8 +109,8 @@ class PageRenderer:
     ) -> str:
         """Return the page. It shows ``language`` first, or with "both" that of the browser.
         ``marks``: what stands in place of its time; None: the time itself."""
-        headline = self._texts.both(STATES[status.state])
         view = _marked(build_view(status, standpoint), marks)
+        headline = self._texts.both(STATES[view.state])
         stamp = marks[1] if marks else status.written
         return self._html.render(
             view=view,
@@ -133,7 +133,7 @@ class PageRenderer:
         sentence = counts_sentence(section_counts(view))
 
         def write(translate: Translator) -> str:
-            headline = STATES[status.state]
+            headline = STATES[view.state]
             return self._text.render(view=view, headline=headline, sentence=sentence, t=translate)
 
         return TEXT_RULE.join(in_each(language, write))

@@ -8,8 +8,14 @@ from heygem_daemon.page.failed import FailedEntry, find_failures
 from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.inbox_lines import InboxLine, inbox_lines
 from heygem_daemon.report.backlog import WaitFor
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
-from heygem_daemon.report.waiting import PlacedEntry, waiting_in_order
+from heygem_daemon.report.status import (
+    BatchStatus,
+    DaemonState,
+    InboxStatus,
+    JobStatus,
+    Status,
+)
+from heygem_daemon.report.waiting import PlacedEntry, common_hold, waiting_in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,9 @@ class PageView:
     status: Status
     written: str
     """Local time with its zone."""
+
+    hold: str | None
+    """Why nothing starts."""
 
     running: tuple[JobStatus, ...]
     queue: tuple[QueueEntry, ...]
@@ -109,6 +118,12 @@ class PageView:
         return bool(self.folder) and not self.running and self.status.state == "working"
 
     @property
+    def state(self) -> DaemonState:
+        """What the daemon does. Where one job alone waits after a fault, others would start."""
+        is_free = self.status.state == "holding" and self.hold is None
+        return "idle" if is_free else self.status.state
+
+    @property
     def is_stopped(self) -> bool:
         """Whether the daemon ended."""
         return self.status.state == "stopped"
@@ -125,6 +140,7 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
     return PageView(
         status=status,
         written=local_time(status.written),
+        hold=common_hold(status),
         running=tuple(job for job in status.jobs if job.state == "running"),
         queue=tuple(
             _queue_entry(each, has_others=bool(standpoint.folder))

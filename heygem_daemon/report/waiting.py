@@ -94,6 +94,15 @@ def _clause(sentence: str) -> str:
     return (start + sentence[1:]).removesuffix(".")
 
 
+def common_hold(status: Status) -> str | None:
+    """Return why nothing starts; None: something would. A job that waits alone after a fault of its
+    own keeps no other one from starting, and says itself why it waits."""
+    claimed = sum(status.backlog.claimed.values())
+    own = [job for job in status.jobs if job.state in ("deferred", "publishing")]
+    is_own = claimed == 1 and any(job.reason == status.hold for job in own)
+    return None if is_own else status.hold
+
+
 def waiting_in_order(status: Status) -> Iterator[PlacedEntry]:
     """Yield what is complete and waits, the next one first. What pauses, and then what rests, comes
     last, and has no place while others go before it."""

@@ -11,6 +11,7 @@ from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import shorten
+from heygem_daemon.report.waiting import common_hold
 from heygem_daemon.service.estimates import Estimates
 from heygem_daemon.service.inbox_view import InboxView, RestIn, never_rests
 from heygem_daemon.service.last_ended import LastEnded
@@ -86,7 +87,7 @@ def folder_statuses(everything: Everything, folders: Iterable[str]) -> Iterator[
 
 def _shared(everything: Everything) -> dict[str, object]:
     """Return what all of these pages say alike."""
-    hold = everything.status.hold and (everything.hold or COMMON_HOLD)
+    hold = common_hold(everything.status) and (everything.hold or COMMON_HOLD)
     devices = tuple(
         each.model_copy(update={"jobs": (BUSY,) if each.jobs else ()})
         for each in everything.status.devices

@@ -16,12 +16,14 @@ from heygem_daemon.page.forms import address_of, local_time
 from heygem_daemon.page.renderer import HTML_NAME, TEXT_NAME, TEXT_RULE, PageRenderer
 from heygem_daemon.page.view import build_view
 from heygem_daemon.page.writer import KEEPALIVE_SECONDS, LEAST_SECONDS, PageWriter
+from heygem_daemon.report.backlog import Backlog
 from heygem_daemon.report.status import BatchStatus, DeviceStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.system import paths
 from tests.page.conftest import FOR_EVER, KEPT, NOW, MakeStatus, failed, published
 
 MANY = 1000
+OLD = "If this time is more than a minute ago, the daemon is not running"
 
 
 class Elements(HTMLParser):
@@ -341,6 +343,48 @@ def test_the_page_of_a_stopped_daemon_says_what_was_being_made(busy: Status) -> 
     assert "Was being made" in text
 
 
+def test_a_text_that_nobody_writes_any_more_says_when_it_was_true(busy: Status) -> None:
+    """After a crash "42 %, 3 min left" stood there for days below "Being made now"."""
+    english, chinese = PageRenderer().text(busy, KEPT).split(TEXT_RULE)
+    then = local_time(NOW)
+    assert english.splitlines()[1:3] == [
+        then,
+        f"{OLD}, and all of the following is as it was then.",
+    ]
+    assert f"\nBeing made at {then}\n  talk " in english
+    assert f"\n正在制作（{then}）\n" in chinese
+    assert "以下内容是当时的情况。" in chinese
+    stopped = PageRenderer().text(busy.model_copy(update={"state": "stopped"}), KEPT)
+    for figure in ("3 min left", "frames a second", "剩余 3 分钟", "每秒"):
+        assert figure not in stopped
+    page = PageRenderer().html(busy, KEPT)
+    (figures,) = re.findall(r'<span class="foreseen"> · .*28\.1 frames a second', page)
+    assert figures, "its script hides what is true of a running job alone"
+
+
+def test_one_job_that_waits_after_a_fault_keeps_no_other_from_starting(
+    make_status: MakeStatus,
+) -> None:
+    """ "Nothing starts at the moment" was said of all."""
+    job = JobStatus(id="1", name="talk", state="deferred", reason="the disk is full", retry_at=NOW)
+    alone = make_status(
+        state="holding",
+        hold="the disk is full",
+        jobs=(job,),
+        backlog=Backlog(pairs={"pause": 1}, claimed={"pause": 1}),
+    )
+    for page in (PageRenderer().html(alone, KEPT), PageRenderer().text(alone, KEPT)):
+        assert "Nothing starts" not in page
+        assert "The daemon is ready." in page
+        assert "because the disk is full" in page
+    two = alone.model_copy(update={"backlog": Backlog(claimed={"pause": 2})})
+    other = alone.model_copy(update={"hold": "GPU 0 is lost"})
+    for status in (two, other):
+        text = PageRenderer().text(status, KEPT, "en")
+        assert f"Nothing starts at the moment: {status.hold}\n" in text
+        assert "The daemon waits." in text
+
+
 def test_an_empty_page_says_how_to_begin_and_what_can_be_asked(make_status: MakeStatus) -> None:
     docx = InboxStatus(name="script.docx", reason="not used: texts are not read aloud")
     for status in (make_status(), make_status(inbox=(docx,))):
@@ -356,7 +400,7 @@ def test_an_empty_page_says_how_to_begin_and_what_can_be_asked(make_status: Make
             ):
                 assert wanted in page
         assert html.index("How to begin") < html.index("Being made now")
-        assert text.index("How to begin") < text.index("Being made now")
+        assert text.index("How to begin") < text.index("Being made at")
         assert "How it works" not in html + text
 
 
