@@ -28,6 +28,7 @@ from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.service.steered_jobs import SteeredJobs
 from heygem_daemon.service.turns import DeviceLoad, WaitingJob
 from heygem_daemon.service.unstartable import Unstartable
+from heygem_daemon.service.whole_job import with_kept_percent
 from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
@@ -181,7 +182,8 @@ class Dispatcher:
         """Queue claimed jobs. One that raises anything fails alone."""
         for job in jobs:
             try:
-                queued = self._queue.append(job, owner=owner_of(job))
+                known = with_kept_percent(job, self._settings.chunk_seconds)
+                queued = self._queue.append(known, owner=owner_of(job))
                 with suppress(EnvironmentFault, OSError):  # the next round tries again
                     self._waits_for_disk_space(queued)
             except Exception as error:  # noqa: BLE001 - concerns this item alone

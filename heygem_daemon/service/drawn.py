@@ -1,8 +1,10 @@
 """How far the drawing of a job is. Pure."""
 
+from typing import Final
+
 from heygem_daemon.protocol import Progress
 
-DRAWING = "render"
+DRAWING: Final = "render"
 """The stage whose frames are drawn."""
 
 

@@ -27,7 +27,8 @@ def progress_text(
         if left is not None:
             duration = translate(roughly(left))
             lines.append(translate("Time left: about {duration}", duration=duration))
-        lines.append(translate("Started: {time}", time=format_time(running.started)))
+        started = running.job.journal.started_at or running.started
+        lines.append(translate("Started: {time}", time=format_time(started)))
         lines.append(translate("Last update: {time}", time=format_time(written)))
         lines += [
             "",

@@ -1,15 +1,20 @@
-"""How far a running job is as a whole, and how long it still takes. Pure.
+"""How far a running job is as a whole, and how long it still takes. Pure, but for one that looks
+into a folder.
 
 Both come from how long it is expected to be in each stage: as long as the last jobs of its engine.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 from heygem_daemon.protocol import Progress
 from heygem_daemon.report.stages import LOADING, STAGES
 from heygem_daemon.service.drawn import DRAWING, seconds_to_draw
 from heygem_daemon.service.pace import USUAL_SHARES, Pace, time_left
+from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.kept_chunks import count_chunks
 
 MOST_PERCENT = 99
 """What a job shows before it has ended."""
@@ -30,6 +35,18 @@ def percent_of(progress: Progress | None, pace: Pace | None, length: float = 0.0
     done = sum(shares[each] for each in stages_before(stage))
     done += shares[stage] * (share_of_stage(progress) if progress else 0.0)
     return min(MOST_PERCENT, int(100 * done / sum(shares.values())))
+
+
+def with_kept_percent(job: Job, chunk_seconds: float) -> Job:
+    """Return a claimed job with how many per cent of it are kept, by its finished chunks: where the
+    daemon died, nobody noted it. ``chunk_seconds``: how long a chunk is."""
+    finished = count_chunks(job.workspace)
+    if not finished:
+        return job
+    total = math.ceil(job.journal.seconds / chunk_seconds)  # 0 where its length is not known
+    drawn = Progress(job_id=job.id, stage=DRAWING, frames=finished, total_frames=total)
+    percent = max(job.journal.percent, percent_of(drawn, None))
+    return replace(job, journal=job.journal.model_copy(update={"percent": percent}))
 
 
 def seconds_left(

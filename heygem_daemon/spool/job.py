@@ -173,6 +173,9 @@ class Journal(FrozenModel):
     """Seconds since the epoch."""
     seconds: float = Field(default=0.0, ge=0)
     """How long its result will be, as far as the header of its sound says; 0: not known."""
+    started_at: UnixTime | None = None
+    """When its first attempt began, in seconds since the epoch; None: none has, or an earlier
+    version began it."""
     attempts: int = 0
     """Attempts in a row that brought no new chunk, the present one included."""
     deaths: int = 0

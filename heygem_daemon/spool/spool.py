@@ -226,7 +226,9 @@ class Spool(SpoolLayout):
             job = lease_anew(self.files, job, node)
             take_kept_chunks(self.cache, self.files, job)
             self.files.make_folder(job.workspace)
-            return self._save_changes(job, **count, chunks=count_chunks(job.workspace))
+            started = job.journal.started_at or self._clock()
+            chunks = count_chunks(job.workspace)
+            return self._save_changes(job, **count, chunks=chunks, started_at=started)
 
     def has_progressed(self, job: Job) -> bool:
         """Return whether the job has more finished chunks than at its last start."""

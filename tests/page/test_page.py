@@ -17,6 +17,7 @@ from heygem_daemon.page.renderer import HTML_NAME, TEXT_NAME, TEXT_RULE, PageRen
 from heygem_daemon.page.view import build_view
 from heygem_daemon.page.writer import KEEPALIVE_SECONDS, LEAST_SECONDS, PageWriter
 from heygem_daemon.report.backlog import Backlog
+from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import BatchStatus, DeviceStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.system import paths
@@ -360,6 +361,12 @@ def test_a_text_that_nobody_writes_any_more_says_when_it_was_true(busy: Status) 
     page = PageRenderer().html(busy, KEPT)
     (figures,) = re.findall(r'<span class="foreseen"> · .*28\.1 frames a second', page)
     assert figures, "its script hides what is true of a running job alone"
+
+
+def test_a_request_has_its_time_in_the_text_too(make_status: MakeStatus) -> None:
+    request = RequestStatus(name="talk.cancel", text="talk is cancelled", at=NOW - 120)
+    text = PageRenderer().text(make_status(requests=(request,)), KEPT, "en")
+    assert f"\n  talk.cancel, {local_time(NOW - 120)}: talk is cancelled\n" in text
 
 
 def test_one_job_that_waits_after_a_fault_keeps_no_other_from_starting(

@@ -93,6 +93,23 @@ def test_it_says_when_it_was_written(harness: ServiceHarness) -> None:
     assert age() > 300
 
 
+def test_a_job_has_started_when_its_first_attempt_did(harness: ServiceHarness) -> None:
+    """Each restart of the daemon began it anew."""
+    harness.configure(language="en")
+    harness.executor.answer = lambda _render: []
+    harness.drop("talk.wav", "talk.mp4")
+
+    def started() -> str:
+        harness.run_rounds(harness.service(), 20)
+        text = (harness.spool.outbox / "talk.rendering.txt").read_text()
+        return next(each for each in text.splitlines() if each.startswith("Started: "))
+
+    first = started()
+    harness.kill(harness.service())
+    harness.clock.now += 3600
+    assert started() == first
+
+
 def test_the_text_is_in_the_language_of_the_setting() -> None:
     running = running_job()
     running.job = replace(running.job, name="王芳")

@@ -1,11 +1,14 @@
 """How far a running job is as a whole, and how long it still takes."""
 
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heygem_daemon.protocol import Progress
+from heygem_daemon.render.chunks import Chunk
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.service.pace import USUAL_SHARES, Pace
 from heygem_daemon.service.progress import record_progress
@@ -14,9 +17,12 @@ from heygem_daemon.service.whole_job import (
     MOST_PERCENT,
     percent_of,
     seconds_left,
+    with_kept_percent,
 )
 from tests.fakes.service import ServiceHarness
 from tests.service.test_pace import ended, running_job
+from tests.service.test_progress_counts import Drawing
+from tests.service.test_queue import job
 
 SECONDS = {"probe": 1.0, "listen": 1.0, "track": 40.0, "render": 40.0, "join": 1.0, "review": 7.0}
 PACE = Pace(tuple(ended(n, seconds=100.0, length=10, stage_seconds=SECONDS) for n in range(3)))
@@ -149,6 +155,44 @@ def test_without_a_pace_nothing_is_said_before_the_drawing(
         review = 10 * USUAL_SHARES["review"] / USUAL_SHARES["render"]
         assert left > 5 + review, "what follows the last frame counts too"
     assert left is None or left >= LEAST_SECONDS
+
+
+def test_what_is_kept_after_a_death_of_the_daemon_shows_in_the_finished_chunks(
+    tmp_path: Path,
+) -> None:
+    found = job("talk")
+    known = found.journal.model_copy(update={"seconds": 40.0})
+    talk = replace(found, folder=tmp_path, journal=known)
+    talk.workspace.mkdir(parents=True, exist_ok=True)
+    assert with_kept_percent(talk, 10.0) == talk
+    for number in range(2):
+        Chunk(number, 0, 1).segment_path(talk.workspace).touch()
+    half = percent_of(at("render", 50), None)
+    assert with_kept_percent(talk, 10.0).journal.percent == half > 60
+    unknown = replace(talk, journal=talk.journal.model_copy(update={"seconds": 0.0}))
+    assert with_kept_percent(unknown, 10.0).journal.percent == percent_of(at("render"), None)
+    noted = replace(talk, journal=talk.journal.model_copy(update={"percent": 90}))
+    assert with_kept_percent(noted, 10.0).journal.percent == 90
+
+
+def test_after_a_death_of_the_daemon_a_waiting_job_says_how_far_it_came(
+    harness: ServiceHarness,
+) -> None:
+    harness.configure(language="both", chunk_seconds=10)
+    harness.executor.answer = Drawing(1)
+    harness.drop("talk.wav", "talk.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 10)
+    harness.kill(service)
+    day = int(harness.clock.wall() % 86_400 // 3600)
+    harness.configure(active_hours=[f"{(day + 6) % 24:02d}:00-{(day + 8) % 24:02d}:00"])
+    harness.configure(language="both", time_zone="UTC")
+    harness.run_rounds(harness.service(), 5)
+    (job,) = harness.status().jobs
+    assert (job.state, job.percent) == ("queued", percent_of(at("render"), None))
+    text = (harness.spool.root / "status.txt").read_text()
+    assert f"; done so far: {job.percent} %\n" in text
+    assert f"已完成 {job.percent}%\n" in text
 
 
 def test_page_text_and_command_show_the_whole_job(harness: ServiceHarness) -> None:
