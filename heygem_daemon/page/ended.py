@@ -91,6 +91,9 @@ class BatchResult:
     """A batch of which something is published, or that has ended."""
 
     name: str
+    dropped_as: str
+    """The name under which it was dropped, where that was taken; empty: it is ``name``."""
+
     published: int
     """How many of its members are published. ``failed``, ``cancelled`` and ``of``: how many failed,
     how many of these were cancelled, and how many there are."""
@@ -184,6 +187,7 @@ def _ended_batch(
     is_whole = standpoint.is_there(batch.failures) if batch.failures else False
     return BatchResult(
         name=batch.name if standpoint.folder else in_folder(batch.folder, batch.name),
+        dropped_as=batch_dropped_as(batch),
         published=batch.published,
         failed=batch.failed,
         cancelled=batch.cancelled,
@@ -207,6 +211,7 @@ def _open_batch(
     place, name = str(PurePosixPath(members[0].path).parent), members[0].batch
     return BatchResult(
         name=name if standpoint.folder else in_folder(members[0].folder, name),
+        dropped_as=batch_dropped_as(batch),
         published=batch.published if batch else len(members),
         failed=batch.failed if batch else 0,
         cancelled=batch.cancelled if batch else 0,
@@ -234,7 +239,7 @@ def _result(job: FinishedJob, standpoint: Standpoint) -> Result:
     path = PurePosixPath(job.path).with_suffix("")
     return Result(
         name=standpoint.name(job),
-        dropped_as=_dropped_as(job),
+        dropped_as=job_dropped_as(job),
         finished=local_time(job.finished),
         deleted=standpoint.deletion(job.finished),
         place=standpoint.place(job.path),
@@ -252,10 +257,22 @@ def own_name(job: FinishedJob) -> str:
     return job.output.removeprefix(f"{job.folder}/")
 
 
-def _dropped_as(job: FinishedJob) -> str:
-    """Return the name that a job had in the inbox, where its result has another one."""
+def job_dropped_as(job: FinishedJob) -> str:
+    """Return the name that a job had in the inbox, where its result, or its folder in failed/, has
+    another one."""
     dropped = job.name.removeprefix(f"{job.folder}/")
     return "" if dropped == own_name(job) else dropped
+
+
+def batch_dropped_as(batch: FinishedBatch | BatchStatus | None) -> str:
+    """Return the name that a batch had in the inbox, where its results have another one; empty also
+    where it is not known: None."""
+    if batch is None or not batch.dropped_as:
+        return ""
+    name, dropped = (
+        each.removeprefix(f"{batch.folder}/") for each in (batch.name, batch.dropped_as)
+    )
+    return "" if dropped == name else dropped
 
 
 def in_folder(folder: str, name: str) -> str:

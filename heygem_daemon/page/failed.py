@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from heygem_daemon.page.ended import Standpoint, count_members, in_folder, own_name, still_there
+from heygem_daemon.page.ended import (
+    Standpoint,
+    batch_dropped_as,
+    count_members,
+    in_folder,
+    job_dropped_as,
+    own_name,
+    still_there,
+)
 from heygem_daemon.page.forms import local_time
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import BatchStatus, Status
@@ -18,6 +26,9 @@ class FailedEntry:
 
     name: str
     """That of a batch ends with a slash."""
+
+    dropped_as: str
+    """The name under which it was dropped, where that was taken; empty: it is ``name``."""
 
     finished: str
     """Local time; empty: the batch is under way."""
@@ -75,6 +86,7 @@ def find_failures(status: Status, standpoint: Standpoint) -> tuple[FailedEntry, 
 def _failed_job(job: FinishedJob, standpoint: Standpoint) -> FailedEntry:
     return FailedEntry(
         name=standpoint.name(job),
+        dropped_as=job_dropped_as(job),
         finished=local_time(job.finished),
         deleted=standpoint.deletion(job.finished),
         place=standpoint.place(job.path),
@@ -90,6 +102,7 @@ def _failed_batch(
 ) -> FailedEntry:
     return FailedEntry(
         name=f"{batch.name if standpoint.folder else in_folder(batch.folder, batch.name)}/",
+        dropped_as=batch_dropped_as(batch),
         finished=local_time(batch.finished),
         deleted=standpoint.deletion(batch.finished),
         place=standpoint.place(batch.failures),
@@ -112,6 +125,7 @@ def _open_batch(
     number, cancelled = len(failed), sum(job.cancelled for job in failed)
     return FailedEntry(
         name=f"{first.batch if standpoint.folder else in_folder(first.folder, first.batch)}/",
+        dropped_as=batch_dropped_as(batch),
         finished="" if batch else local_time(max(job.finished for job in failed)),
         deleted="",
         place=standpoint.place(place),

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from heygem_daemon.counts import counted
-from heygem_daemon.page.ended import BatchResult, Result, Standpoint, find_results
+from heygem_daemon.page.ended import (
+    BatchResult,
+    Result,
+    Standpoint,
+    batch_dropped_as,
+    find_results,
+)
 from heygem_daemon.page.failed import FailedEntry, find_failures
 from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.inbox_lines import InboxLine, inbox_lines
@@ -25,6 +31,9 @@ class QueueEntry:
     name: str
     place: int | None
     """Its place, counted from 1; None: others go before it, or it is under way."""
+
+    dropped_as: str
+    """The name under which a batch was dropped, where that was taken; empty: it is ``name``."""
 
     reason: str
     """Why it waits; never empty."""
@@ -182,7 +191,10 @@ def _queue_entry(waiting: PlacedEntry, *, has_others: bool) -> QueueEntry:
     """Return an entry; with ``has_others`` the page shows one folder's alone."""
     entry = waiting.entry
     others = entry.others if has_others and not isinstance(entry, BatchStatus) else 0
-    return QueueEntry(waiting.name, waiting.place, waiting.reason, others, waiting.estimate)
+    dropped = batch_dropped_as(entry) if isinstance(entry, BatchStatus) else ""
+    return QueueEntry(
+        waiting.name, waiting.place, dropped, waiting.reason, others, waiting.estimate
+    )
 
 
 def _entries(status: Status, *kinds: WaitFor | None) -> tuple[InboxStatus, ...]:

@@ -75,6 +75,9 @@ class FinishedBatch(StatusModel):
     id: str
     name: str
 
+    dropped_as: str = ""
+    """The name that its folder had in the inbox; empty: not known."""
+
     folder: str = ""
     """The hot folder in whose inbox it was dropped; empty: the plain inbox."""
 

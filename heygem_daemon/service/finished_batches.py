@@ -22,6 +22,7 @@ def describe_batch(journal: BatchJournal) -> FinishedBatch:
     return FinishedBatch(
         id=journal.id,
         name=printable(journal.name),
+        dropped_as=printable(journal.folder_name),
         folder=printable(journal.folder),
         members=len(journal.members),
         published=published,

@@ -164,6 +164,31 @@ def test_what_was_cancelled_is_told_apart_from_what_failed(make_status: MakeStat
     assert mixed.progress == "3 of 4 done, 1 of them failed, 1 cancelled"
 
 
+def test_what_got_another_name_says_as_what_it_was_dropped(make_status: MakeStatus) -> None:
+    """One who looks for the name that he gave finds it wherever it was taken."""
+    bad = failed("talk", "Dark.").model_copy(update={"output": "talk (2)"})
+    changes = {"name": "launch (2)", "dropped_as": "launch", "path": "outbox/launch (2)"}
+    ended = BATCH.model_copy(update=changes)
+    waiting = BatchStatus(
+        id="w", name="show (3)", dropped_as="show", members=2, published=0, failed=0, turn=0
+    )
+    made = published("talk").model_copy(update={"path": "outbox/talk (4).mp4"})
+    status = make_status(finished=(bad, made), finished_batches=(ended,), batches=(waiting,))
+    names = {"talk": 2, "launch": 2, "show": 1}
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
+    page = PageRenderer().html(status, KEPT)
+    for name, count in names.items():
+        said = f"dropped as {name}, a name that was taken"
+        assert english.count(said) == page.count(said) == count, name
+        assert chinese.count(f"放入时名为 {name}，但该名称已被占用") == count
+    same = make_status(
+        finished=(failed("talk", "Dark."), published("talk")),
+        finished_batches=(BATCH.model_copy(update={"dropped_as": "launch"}),),
+        batches=(waiting.model_copy(update={"name": "f/show", "dropped_as": "f/show"}),),
+    )
+    assert "dropped as" not in PageRenderer().text(same, KEPT)
+
+
 def test_a_job_that_ended_again_is_listed_once(make_status: MakeStatus) -> None:
     """Its retry has the name and the place of the first one."""
     again = failed("bad", "Dark.")

@@ -269,7 +269,7 @@ def test_a_retry_beside_a_new_job_of_its_name_does_not_promise_the_name_of_a_res
     names = {each.output: each.name for each in harness.status().finished}
     assert names == {"talk": "talk", "talk (2)": "talk", "talk (3)": "talk (2)"}
     page = (harness.spool.root / "status.txt").read_text()
-    assert "talk (3).mp4; dropped as talk (2), which was the name of another result" in page
+    assert "talk (3).mp4; dropped as talk (2), a name that was taken" in page
 
 
 @pytest.mark.parametrize("verb", ["cancel", "hurry"])
