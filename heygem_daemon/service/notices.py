@@ -73,8 +73,8 @@ THUMBNAIL = "not used: photographs beside a video of the same name are taken for
 """What the status says of a photograph that is not used."""
 
 THUMBNAIL_REMEDY = (
-    "If the photograph is to speak in place of the video, give it and its sound a name of their"
-    " own."
+    "A photograph that is to speak in place of the video needs a name of its own, and a sound of"
+    " that name."
 )
 
 

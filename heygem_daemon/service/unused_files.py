@@ -32,7 +32,7 @@ BEING_COPIED = "is being copied or downloaded; it counts when it has its final n
 """What the status says of a file with the name of an unfinished copy."""
 
 OWN = "not used: written by the service itself"
-OWN_REMEDY = "Nobody needs it here: it can be deleted."
+OWN_REMEDY = "Not needed here, and safe to delete."
 """What is said of reports, reasons and the like that somebody has copied back."""
 
 _OWN_NAMES = frozenset(map(fold, (JOURNAL_FILE, BATCH_FILE, REASON_FILE, *PAGE_NAMES)))
@@ -40,9 +40,9 @@ _OWN_COPY = re.compile(r"reason( .*)?\.txt|status( .*)?\.(txt|html)", re.IGNOREC
 """Their names as systems number copies: ``reason (2).txt``."""
 
 EMPTY = "not used: empty"
+COPY_AGAIN = "Copy again, or delete."
 EMPTY_REMEDY = (
-    "Copy the file again, or delete it. If it is to be a request, its name must end in .cancel,"
-    " .hurry, .retry or .remove."
+    "Copy again, or delete. The name of a request ends in .cancel, .hurry, .retry or .remove."
 )
 
 
@@ -129,5 +129,7 @@ def first_unused(snapshot: FolderSnapshot) -> tuple[str, str] | None:
         return None
     name = min(names, key=lambda each: (other_format(each) == other_format(""), each))
     is_empty = name in snapshot.empty_files
-    remedy = "" if unusable_reason(name) else _why_left_alone(name, is_empty)[1]
+    remedy = COPY_AGAIN if is_empty else other_format(name)[1]
+    if not is_empty and unusable_reason(name):
+        remedy = ""
     return say_why_unused(name, is_empty=is_empty), remedy

@@ -64,7 +64,7 @@ _UNREADABLE = {
 }
 
 _SPEAK_IT = (
-    "Record what it says as sound, such as wav, mp3 or m4a, and put that beside a video or a"
+    "Record the words as sound, such as wav, mp3 or m4a, and put that beside a video or a"
     " photograph of the same name."
 )
 _OTHER_FORMATS: tuple[tuple[str, str, str], ...] = (
@@ -81,17 +81,17 @@ _OTHER_FORMATS: tuple[tuple[str, str, str], ...] = (
     (
         ".zip .rar .7z .tar .gz .tgz .bz2 .xz .zst",
         "not used: archives are not unpacked",
-        "Unpack it, and put what is in it into the inbox.",
+        "Unpack, and put what is inside into the inbox.",
     ),
     (
         ".json",
         "not used: data, such as the report of a result",
-        "Nobody needs it here: it can be deleted.",
+        "Not needed here, and safe to delete.",
     ),
     (
         ".lnk .url .webloc",
         "not used: a link leads to another place, and is not the file itself",
-        "Copy the file itself into the inbox.",
+        "Copy the target itself into the inbox.",
     ),
 )
 """Extensions of what is no medium, what is said of such a file, and what to do."""
@@ -101,8 +101,8 @@ _OTHERS = {
     for extension in extensions.split()
 }
 _NAME_IT = (
-    "Its name must end as its kind does, such as .wav, .mp3, .mp4 or .jpg: rename it if it is one,"
-    " else convert it."
+    "A name must end as its kind does, such as .wav, .mp3, .mp4 or .jpg: rename what is of that"
+    " kind, and convert what is not."
 )
 _UNKNOWN = "not used: no sound, video or photograph by name", _NAME_IT
 

@@ -22,22 +22,22 @@ def notices(*names: str, empty: frozenset[str] = frozenset()) -> dict[str, Inbox
 @pytest.mark.parametrize(
     ("name", "reason", "remedy"),
     [
-        ("script.docx", "not used: texts are not read aloud", "Record what it says as sound"),
-        ("稿子.TXT", "not used: texts are not read aloud", "Record what it says as sound"),
+        ("script.docx", "not used: texts are not read aloud", "Record the words as sound"),
+        ("稿子.TXT", "not used: texts are not read aloud", "Record the words as sound"),
         (
             "slides.pptx",
             "not used: office documents are no sound and no video",
-            "Record what it says",
+            "Record the words",
         ),
-        ("talk.json", "not used: data, such as the report of a result", "Nobody needs it here"),
-        ("all.zip", "not used: archives are not unpacked", "Unpack it"),
+        ("talk.json", "not used: data, such as the report of a result", "Not needed here"),
+        ("all.zip", "not used: archives are not unpacked", "Unpack, and put"),
         (
             "talk.lnk",
             "not used: a link leads to another place, and is not the file itself",
-            "Copy the file itself",
+            "Copy the target itself",
         ),
-        ("talk", "not used: no sound, video or photograph by name", "Its name must end as"),
-        ("talk.xyz", "not used: no sound, video or photograph by name", "Its name must end as"),
+        ("talk", "not used: no sound, video or photograph by name", "A name must end as"),
+        ("talk.xyz", "not used: no sound, video or photograph by name", "A name must end as"),
     ],
 )
 def test_each_is_named_with_what_to_do(name: str, reason: str, remedy: str) -> None:
@@ -59,7 +59,7 @@ def test_each_is_named_with_what_to_do(name: str, reason: str, remedy: str) -> N
 def test_what_the_daemon_wrote_itself_can_be_deleted(name: str) -> None:
     notice = notices(name)[name]
     assert notice.reason == "not used: written by the service itself"
-    assert (notice.awaited, notice.remedy) == (None, "Nobody needs it here: it can be deleted.")
+    assert (notice.awaited, notice.remedy) == (None, "Not needed here, and safe to delete.")
     assert translator("zh").knows(notice.reason)
     assert translator("zh").knows(notice.remedy)
 
@@ -111,8 +111,8 @@ def test_the_page_names_every_file_that_becomes_no_job(harness: ServiceHarness) 
     english, chinese = page.split("-----\n")
     for text in (
         "In the inbox, left alone",
-        "script.docx: not used: texts are not read aloud\n    Record what it says as sound",
-        "p5.rm: not used: empty\n    Copy the file again, or delete it.",
+        "script.docx: not used: texts are not read aloud\n    Record the words as sound",
+        "p5.rm: not used: empty\n    Copy again, or delete.",
         "face.jpg: not used: photographs beside a video",
         "big.mp4.crdownload: is being copied or downloaded",
     ):
@@ -140,8 +140,24 @@ def test_a_folder_that_holds_only_an_archive_names_it(harness: ServiceHarness) -
         "is a folder that holds neither audio nor video; it waits for both; mine.zip lies there"
         " too, not used: archives are not unpacked"
     )
-    assert waiting.remedy.startswith("Unpack it")
+    assert waiting.remedy.startswith("Unpack, and put")
     assert "压缩包" in translator("zh")(waiting.reason)
+
+
+@pytest.mark.parametrize("ending", ["txt", "pptx", "zip", "json", "lnk", "xyz"])
+def test_what_is_said_is_true_of_one_file_and_of_many(ending: str) -> None:
+    """The page puts all files of one kind into one line."""
+    for notice in notices(f"talk.{ending}", "reason.txt", "e.x", empty=frozenset({"e.x"})).values():
+        words = set(f"{notice.reason.partition(':')[0]} {notice.remedy}".split())
+        assert not words & {"it", "it,", "it.", "it:", "file", "one", "one,"}
+
+
+def test_what_is_empty_in_a_folder_is_not_said_to_be_a_request(harness: ServiceHarness) -> None:
+    (harness.drop_batch("launch", "mine.zip") / "mine.zip").write_bytes(b"")
+    harness.run_rounds(harness.service(), 20)
+    (waiting,) = harness.status().inbox
+    assert waiting.reason.endswith("; mine.zip lies there too, not used: empty")
+    assert waiting.remedy == "Copy again, or delete."
 
 
 def test_one_kind_of_file_is_called_the_same_wherever_it_is_named(harness: ServiceHarness) -> None:
