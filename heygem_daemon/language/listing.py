@@ -44,6 +44,39 @@ def list_in_chinese(text: str, translate: Callable[[str], str] = str) -> str:
     return f"{items}{_LAST[joint]}{translate(last)}"
 
 
+def split_outside_brackets(text: str, joint: str) -> list[str]:
+    """Return the parts of a text between its joints that are in no bracket: of 'GPU 0 (X, MIG-1),
+    GPU 1 (X, MIG-2)' two. Where a bracket does not end, all joints count: it is in a name."""
+    parts: list[str] = []
+    for piece in text.split(joint):
+        if parts and _is_open(parts[-1]):
+            parts[-1] += joint + piece
+        else:
+            parts.append(piece)
+    return text.split(joint) if _is_open(parts[-1]) else parts
+
+
+def count_stray_brackets(text: str) -> int:
+    """Return how many brackets have no other half of their kind: '（X)' has two."""
+    return sum(_count_stray(text, begin, end) for begin, end in (("(", ")"), ("（", "）")))
+
+
+def _count_stray(text: str, begin: str, end: str) -> int:
+    stray = still_open = 0
+    for each in text:
+        if each == begin:
+            still_open += 1
+        elif each == end and still_open:
+            still_open -= 1
+        elif each == end:
+            stray += 1
+    return stray + still_open
+
+
+def _is_open(text: str) -> bool:
+    return text.count("(") > text.count(")")
+
+
 def spaced(before: str, value: str, after: str) -> str:
     """Return a value with the space that Chinese has beside Latin letters and digits. ``before``,
     ``after``: the characters beside it; empty: none."""

@@ -22,6 +22,8 @@ SHORT_LENGTH = 12
 _JOINED = re.compile(r"[;.:=,] ")
 _NUMBER = re.compile(r"[\d.,:]+(?: (?:s|min|h|%|B|KiB|MiB|GiB))?", re.ASCII)
 _NUMBERS = re.compile(rf"{_NUMBER.pattern}(?: {_NUMBER.pattern})?", re.ASCII)
+_COUNTS = ("count", "gib")
+"""The names of places that hold a number where a text begins with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,8 @@ class TextTemplate:
         begins with a number, and one with little of its own holds no texts."""
         if self.fits_numbers_alone:
             return all(map(_NUMBERS.fullmatch, values.values()))
-        if (
-            not self.parts[0]
-            and self.names[0] == "count"
-            and not _NUMBER.fullmatch(values["count"])
-        ):
+        first = self.names[0]
+        if not self.parts[0] and first in _COUNTS and not _NUMBER.fullmatch(values[first]):
             return False
         if not self.parts[-1] and values[self.names[-1]].endswith("."):
             return False  # the full stop belongs to the text

@@ -6,7 +6,13 @@ from functools import cache, lru_cache
 from typing import Literal, get_args
 
 from heygem_daemon.language.catalogue import read_catalogue
-from heygem_daemon.language.listing import is_list, list_in_chinese, may_be_list
+from heygem_daemon.language.listing import (
+    count_stray_brackets,
+    is_list,
+    list_in_chinese,
+    may_be_list,
+    split_outside_brackets,
+)
 from heygem_daemon.language.template import fill_in
 from heygem_daemon.language.template_index import TemplateIndex
 
@@ -77,7 +83,7 @@ class Translator:
         if (exact := self._exact(text)) is not None:
             return exact
         candidates = [*self._from_templates(text, depth), *self._from_parts(text, depth, joint)]
-        return min(candidates, key=_english_letters, default=text)
+        return min(candidates, key=_strangeness, default=text)
 
     def _exact(self, text: str) -> str | None:
         """Return the translation of a text without values."""
@@ -105,7 +111,7 @@ class Translator:
         """Yield the text by its parts, split at its loosest joint."""
         for number in range(joint, len(_JOINTS)):
             english, own = _JOINTS[number]
-            parts = self._merged(text.split(english), english)
+            parts = self._merged(split_outside_brackets(text, english), english)
             # A text that asks is known with its question mark alone.
             end = english.strip() if number == 0 else ""
             parts = [*(f"{each}{end}" for each in parts[:-1]), parts[-1]]
@@ -174,8 +180,11 @@ def _forms(text: str) -> Iterator[tuple[str, Callable[[str], str]]]:
             yield f"{form}.", lambda found: found.removesuffix("。")
 
 
-def _english_letters(text: str) -> int:
-    return sum(each.isascii() and each.isalpha() for each in text)
+def _strangeness(text: str) -> tuple[int, int]:
+    """Sort translations: first by the letters that stayed English, then by the brackets that a
+    wrong fit has torn apart."""
+    english = sum(each.isascii() and each.isalpha() for each in text)
+    return english, count_stray_brackets(text)
 
 
 def _own_joints(text: str) -> str:

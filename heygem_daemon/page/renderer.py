@@ -5,12 +5,13 @@ templates escape them, and addresses lead into the spool alone.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from heygem_daemon.durations import roughly
-from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
+from heygem_daemon.language.translator import Language, LanguageSetting, Translator, in_each
 from heygem_daemon.page.bilingual import BilingualTexts
 from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.forms import local_time
@@ -58,6 +59,9 @@ REQUESTS = (
 
 EXAMPLE = "hello"
 """The job's name in what the page says of how it works."""
+
+BRACKETS: Mapping[Language, str] = {"en": "()", "zh": "（）"}
+"""What stands in the text around a remark."""
 
 TEXT_RULE = f"\n{'-' * 60}\n\n"
 """Between the languages of the text."""
@@ -134,7 +138,13 @@ class PageRenderer:
 
         def write(translate: Translator) -> str:
             headline = STATES[view.state]
-            return self._text.render(view=view, headline=headline, sentence=sentence, t=translate)
+            return self._text.render(
+                view=view,
+                headline=headline,
+                sentence=sentence,
+                brackets=BRACKETS[translate.language],
+                t=translate,
+            )
 
         return TEXT_RULE.join(in_each(language, write))
 

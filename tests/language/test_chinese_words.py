@@ -141,7 +141,8 @@ def test_a_text_is_translated_whatever_its_values_are(catalogue: dict[str, str])
 
 
 def _with_value(english: str, value: str) -> str:
-    counted = english.replace("{count}", "7", 1) if english.startswith("{count}") else english
+    number = re.match(r"\{(count|gib)\}", english)  # such a text begins with a number
+    counted = english.replace(number[0], "7", 1) if number else english
     return PLACE.sub(lambda place: LIST if is_list(place[1]) else value, counted)
 
 

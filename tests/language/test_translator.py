@@ -71,10 +71,31 @@ from heygem_daemon.language.translator import (
                 " (2 other processes on it)"
             ),
             (
-                "GPU 0 (X)：剩余 3.0 GiB，共 80.0，需要 5.2 GiB（另需 1.0 保持空闲）"
+                "GPU 0 (X)：剩余 3.0 GiB，共 80.0，需要 5.2 GiB，另需 1.0 保持空闲"
                 "（另有 2 个进程在使用）"
             ),
         ),
+        (
+            (
+                "GPU 0 (H200, GPU-12345678), GPU 1 (H200, GPU-abcdefab): busy with another job of"
+                " this daemon."
+            ),
+            (
+                "GPU 0（H200，GPU-12345678），GPU 1（H200，GPU-abcdefab）："
+                "正忙于本服务的另一个任务。"
+            ),
+        ),
+        (
+            (
+                "GPU 0 (H200, GPU-12345678): 3.0 GiB free of 80.0, 5.2 GiB needed; GPU 1 (H200,"
+                " GPU-abcdefab): busy with 2 jobs of this daemon."
+            ),
+            (
+                "GPU 0（H200，GPU-12345678）：剩余 3.0 GiB，共 80.0，需要 5.2 GiB；"
+                "GPU 1（H200，GPU-abcdefab）：正忙于本服务的 2 个任务。"
+            ),
+        ),
+        ("a).wav is empty.", "a).wav 是空文件。"),
         (
             (
                 "a.toml, line 1: face = \"x\": must be 'largest', 'left', 'right' or a number from"

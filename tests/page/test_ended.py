@@ -223,7 +223,7 @@ def test_the_text_says_where_each_thing_is_and_when_it_is_deleted(make_status: M
     assert "; outbox/demo.mp4; will be deleted on 2027-01-22" in english
     assert "; failed/bad; will be deleted on 2027-01-22" in english
     assert "There is no face." in english
-    assert chinese.count("将于 2027-01-22") == 2
+    assert chinese.count("删除时间：2027-01-22") == 2
     assert "deleted on" not in PageRenderer().text(status, FOR_EVER)
 
 

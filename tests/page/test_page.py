@@ -170,6 +170,25 @@ def test_the_text_of_a_stopped_daemon_says_since_when(make_status: MakeStatus) -
     assert "more than a minute ago" not in text
 
 
+def test_a_remark_has_the_brackets_of_its_language(busy: Status) -> None:
+    left = InboxStatus(name="script.docx", reason="is a text, which is not read aloud")
+    status = busy.model_copy(update={"inbox": (*busy.inbox, left)})
+    text = PageRenderer().text(status, replace(KEPT, folder="anna"))
+    english, chinese = text.split(TEXT_RULE)
+    for page, begin, end in ((english, "(", ")"), (chinese, "（", "）")):
+        remarks = [line for line in page.splitlines() if line.startswith(f"  {begin}")]
+        assert len(remarks) == 3
+        assert all(line.endswith(end) for line in remarks)
+        assert page.startswith(f"heygem-daemon {begin}anna{end}: ")
+
+
+def test_no_chinese_line_ends_with_half_a_word(busy: Status) -> None:
+    """The end of a word stood alone on the line below the time of the deletion."""
+    page = PageRenderer().html(busy, KEPT)
+    assert re.search(r'<span lang="zh">删除时间：[\d -]+:\d\d \w+</span>', page)
+    assert "text-wrap: pretty" in page
+
+
 def test_the_text_says_the_same(busy: Status) -> None:
     text = PageRenderer().text(busy, KEPT)
     english, chinese = text.split(TEXT_RULE)
