@@ -17,6 +17,7 @@ from heygem_daemon.report.finished import FinishedBatch
 from heygem_daemon.report.status import BatchStatus
 from heygem_daemon.service.finished_batches import (
     MAX_FINISHED_BATCHES,
+    batch_owner,
     describe_batch,
     published_members,
 )
@@ -152,7 +153,7 @@ class BatchTracker:
                 self._try(each, self._advance, faults)
         for _ in range(STEPS_A_ROUND):
             closing = (each for each in self._open.values() if each.closing is not None)
-            chosen = self._turns.choose(closing, lambda other: other.batch.journal.owner)
+            chosen = self._turns.choose(closing, lambda other: batch_owner(other.batch.journal))
             if chosen is None:
                 break
             self._try(chosen, self._close, faults)

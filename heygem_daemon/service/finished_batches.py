@@ -32,8 +32,13 @@ def describe_batch(journal: BatchJournal) -> FinishedBatch:
         zip="/".join((*place, zips[0])) if zips else "",
         failures="/".join(failed) if journal.failed_name else "",
         finished=journal.completed_at or journal.claimed_at,
-        owner=owner_name(journal.owner, journal.folder),
+        owner=batch_owner(journal),
     )
+
+
+def batch_owner(journal: BatchJournal) -> str:
+    """Return whose turn a batch takes."""
+    return owner_name(journal.owner, journal.folder)
 
 
 def published_members(journals: Iterable[Journal]) -> Iterator[Journal]:

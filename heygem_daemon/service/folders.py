@@ -47,6 +47,7 @@ from heygem_daemon.spool.ownership import (
 from heygem_daemon.spool.roles import FindContent
 from heygem_daemon.spool.settle import JUST_STARTED, RETRY_SECONDS, Settler, SettleResult
 from heygem_daemon.spool.sidecars import SidecarAnswers, own_sound
+from heygem_daemon.system.subordinate_ids import holder_of
 
 ENTRIES_A_SCAN = 600
 """How many entries in the folders of one owner one scan examines, so that thousands of folders do
@@ -316,9 +317,9 @@ class FolderIntake:
 
 
 def _owner_of(folder: Path) -> int | None:
-    """Return the user id of a folder's owner; None: it is gone."""
+    """Return the user id of a folder's owner, or of who has that id; None: it is gone."""
     try:
-        return folder.lstat().st_uid
+        return holder_of(folder.lstat().st_uid)
     except OSError:
         return None
 

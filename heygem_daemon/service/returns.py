@@ -9,6 +9,7 @@ from heygem_daemon.errors import EnvironmentFault
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.decisions import Answer
+from heygem_daemon.service.finished_batches import batch_owner
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
 from heygem_daemon.service.look_budget import LookBudget
 from heygem_daemon.service.queue import backoff_seconds
@@ -179,7 +180,7 @@ class Returns:
     def _next(self) -> _Return | None:
         now = self._clock.monotonic()
         due = (each for each in self._open.values() if each.not_before <= now)
-        return self._turns.choose(due, lambda each: each.batch.journal.owner)
+        return self._turns.choose(due, lambda each: batch_owner(each.batch.journal))
 
     def _advance(self, each: _Return) -> None:
         """Do a step, and handle what it raises. Raises a fault of the disk, too."""

@@ -1,4 +1,4 @@
-"""Fair turns: decides which of the waiting items goes next. No I/O.
+"""Fair turns: decides which of the waiting items goes next. No I/O, but for whose a user id is.
 
 The owners of files take turns, and so do the single jobs and the batches of one owner, and the
 batches among each other. Within such a line the highest priority goes first, then the earliest
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from heygem_daemon.config.job_options import HIGHEST_PRIORITY
+from heygem_daemon.system.subordinate_ids import holder_of
 
 Arrival = tuple[int, int, str]
 """Sorts by time of arrival."""
@@ -55,10 +56,10 @@ def hurried_arrival(asked_ns: int, number: int = 0, name: str = "") -> Arrival:
 
 def owner_name(uid: int | None, folder: str = "") -> str:
     """Return the owner of a line from the user id of a file; None: not known. In a hot folder it is
-    the ``folder``, whoever owns the file; empty: it is in none."""
+    the ``folder``, whoever owns the file; empty: it is in none. Who has many ids is one owner."""
     if folder:
         return f"folder {folder}"
-    return "unknown" if uid is None else f"uid {uid}"
+    return "unknown" if uid is None else f"uid {holder_of(uid)}"
 
 
 class WaitingItem(Protocol):

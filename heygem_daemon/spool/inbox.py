@@ -24,6 +24,7 @@ from heygem_daemon.spool.names import (
 )
 from heygem_daemon.spool.request_names import is_verb_alone
 from heygem_daemon.system import paths
+from heygem_daemon.system.subordinate_ids import holder_of
 
 MAX_ENTRIES = 100_000
 """How many names a scan takes in at most. More would take minutes and gigabytes."""
@@ -154,7 +155,7 @@ def _cut(snapshot: FolderSnapshot, limit: int, left_out: int) -> FolderSnapshot:
     """Return a scan with at most ``limit`` files, those of each owner that came first."""
     kept = first_of_each(
         [*snapshot.entries, *snapshot.sidecars],
-        lambda entry: entry.owner,
+        lambda entry: holder_of(entry.owner),
         lambda entry: (entry.ctime_ns, entry.path.name),
         limit,
     )

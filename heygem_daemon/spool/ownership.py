@@ -13,6 +13,7 @@ from dataclasses import replace
 from heygem_daemon.spool.deciders import TRUSTED
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import READY_SUFFIX, printable, split_extension
+from heygem_daemon.system.subordinate_ids import holder_of
 
 ROOT_ALONE = frozenset({0})
 
@@ -30,7 +31,8 @@ def find_person(owners: Collection[int]) -> int:
 
 
 def user_name(uid: int | None) -> str:
-    """Return a user's name for people; the number where this machine knows no name."""
+    """Return a user's name for people, also for his subordinate ids; the number where this machine
+    knows no name."""
     if uid is None:
         return "an unknown user"
     if uid == TRUSTED:
@@ -38,7 +40,8 @@ def user_name(uid: int | None) -> str:
     try:
         return printable(pwd.getpwuid(uid).pw_name)
     except (KeyError, OverflowError):
-        return f"user {uid}"
+        holder = holder_of(uid)
+        return f"user {uid}" if holder == uid else user_name(holder)
 
 
 def own_name() -> str:

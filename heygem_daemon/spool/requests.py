@@ -15,6 +15,7 @@ from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.names import fold, is_sidecar, pair_key, without_number
 from heygem_daemon.spool.ownership import may_decide
 from heygem_daemon.spool.request_names import Verb
+from heygem_daemon.system.subordinate_ids import holder_of
 
 MAX_REQUEST_BYTES = 4096
 """A longer file is no request: it is left alone. The same as for a sidecar."""
@@ -66,7 +67,7 @@ class Request:
     @property
     def line(self) -> Hashable:
         """Whose it is where requests take turns: its hot folder's, or else its owner's."""
-        return self.folder or self.owner
+        return self.folder or holder_of(self.owner)
 
     @property
     def full_name(self) -> str:

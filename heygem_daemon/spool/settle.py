@@ -15,6 +15,7 @@ from pathlib import Path
 from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.ownership import ROOT_ALONE, marked_names
+from heygem_daemon.system.subordinate_ids import holder_of
 
 MAX_LOOKS = 100
 """How many files of one owner are looked at closely in one scan."""
@@ -259,9 +260,10 @@ class Settler:
 
     def _may_look(self, file: "_TrackedFile") -> bool:
         """Return whether the file's owner may have another one looked at in this scan."""
-        if not self._looks.has_left(file.entry.owner):
+        owner = holder_of(file.entry.owner)
+        if not self._looks.has_left(owner):
             return False
-        self._looks.use(file.entry.owner)
+        self._looks.use(owner)
         return True
 
     def _may_be_probed(self, file: "_TrackedFile") -> bool:

@@ -9,8 +9,12 @@ import pytest
 from heygem_daemon.protocol import Render
 from heygem_daemon.service import candidates, dispatch
 from heygem_daemon.service.candidates import Candidate, fairness_key, find_frontrunners
-from heygem_daemon.service.turns import FairnessKey
+from heygem_daemon.service.turns import FairnessKey, owner_name
 from heygem_daemon.spool.job import Job, Pair
+from heygem_daemon.spool.ownership import user_name
+from heygem_daemon.spool.requests import Request
+from heygem_daemon.system import subordinate_ids
+from heygem_daemon.system.subordinate_ids import holder_of
 from tests.fakes.executor import Messages, keep_running, rendered
 from tests.fakes.gpu import driver, gpu
 from tests.fakes.service import ServiceHarness
@@ -167,3 +171,20 @@ def test_only_the_first_of_each_line_can_be_next() -> None:
     batches = [Candidate(f"b{n}", Path(f"/inbox/b{n}"), 0, n, 1) for n in range(10)]
     found = [each.name for each in find_frontrunners([*pairs, *batches], 2)]
     assert found == ["00", "01", "02", "03", "b0", "b1"]
+
+
+def test_who_has_many_user_ids_is_one_owner_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A local user can give files to each id of his own user namespace."""
+    monkeypatch.setattr(subordinate_ids, "SUBUID", tmp_path / "subuid")
+    (tmp_path / "subuid").write_text("root:3000000000:65536\n")
+    holder_of.cache_clear()
+    try:
+        ids = range(3_000_000_000, 3_000_000_200)
+        assert {owner_name(uid) for uid in ids} == {owner_name(0)}, "turns"
+        assert {user_name(uid) for uid in ids} == {"root"}, "lines of the log"
+        asked = {Request("cancel", "talk", "talk.cancel", uid, 0).line for uid in ids}
+        assert asked == {0}, "turns of requests"
+    finally:
+        holder_of.cache_clear()
