@@ -8,6 +8,7 @@ compares the scheduler with the ideal.
 """
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -22,6 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import av
+from loguru import logger
 
 from benchmarks.clips import DEMO, looped_clip, looped_sound
 from benchmarks.simulated_machine import simulate
@@ -51,6 +53,10 @@ class Throughput:
     """Processor time of the daemon and its workers."""
     digest: str
     """SHA-256 of the pictures of a shared job; empty for others."""
+    chunks: int = 0
+    """How many chunks the job had."""
+    shared: int = 0
+    """How many of them other workers drew than the job's own."""
 
     @property
     def title(self) -> str:
@@ -84,8 +90,12 @@ def measure(clip: Path, sound: Path, jobs: int, workers: int, kind: str) -> Thro
         results = sorted((spool / "outbox").glob("job-*.mp4"))
         if len(results) != jobs:
             raise SystemExit(f"{len(results)} of {jobs} jobs were rendered")
-        digest = hash_pictures(results[0]) if kind == "shared" else ""
-    return Throughput(workers, kind, jobs, seconds, spent, digest)
+        if kind != "shared":
+            return Throughput(workers, kind, jobs, seconds, spent, "")
+        digest = hash_pictures(results[0])
+        chunks = json.loads(results[0].with_suffix(".json").read_text())["chunks"]
+    counts = chunks["drawn"] + chunks["shared"], chunks["shared"]
+    return Throughput(workers, kind, jobs, seconds, spent, digest, *counts)
 
 
 def hash_pictures(video: Path) -> str:
@@ -186,6 +196,7 @@ def main() -> None:
     parser.add_argument("--simulate", type=int, metavar="CORES", help="simulate a machine instead")
     options = parser.parse_args()
     if options.simulate:
+        logger.remove()  # thousands of lines of the daemon
         print(simulate_machine(options.simulate))
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -198,9 +209,12 @@ def main() -> None:
             for workers in options.workers
         ]
     print("\n".join(table(found)))
-    shared = {each.digest for each in found if each.kind == "shared"}
+    shared = [each for each in found if each.kind == "shared"]
+    for each in shared:
+        print(f"{each.title}: {each.shared} of {each.chunks} chunks were drawn by others")
     if shared:
-        print("all pictures are equal" if len(shared) == 1 else "THE PICTURES DIFFER")
+        is_equal = len({each.digest for each in shared}) == 1
+        print("all pictures are equal" if is_equal else "THE PICTURES DIFFER")
     if options.plot:
         options.plot.write_text(plot(found))
 
