@@ -21,9 +21,9 @@ RAY = str(Path(sys.executable).with_name("ray"))
 HEAD = "the-head"
 MARK = "HEYGEM_TEST_MACHINE"
 """The variable by which the processes of a machine are found: it holds the machine's folder."""
-SELF_CHECK = {"RAY_raylet_liveness_self_check_interval_ms": "5000"}
-"""How often a node asks the head whether it belongs to the cluster: that of the units in
-docs/cluster.md. Without, a node notices only after a minute that the head is a new one."""
+SETTINGS = {"RAY_raylet_liveness_self_check_interval_ms": "5000", "RAY_worker_niceness": "0"}
+"""As in the units of docs/cluster.md: how often a node asks the head whether it belongs to the
+cluster, and the niceness of what Ray starts."""
 MEMORY = 80 << 20
 """Object store of a node; nothing is put into it."""
 START_SECONDS = 60.0
@@ -56,7 +56,7 @@ class Machine:
         environment = os.environ | self.environment | {"RAY_TMPDIR": str(folder)}
         environment[MARK] = str(self.folder)
         environment["RAY_USAGE_STATS_ENABLED"] = "0"
-        environment |= SELF_CHECK
+        environment |= SETTINGS
         command = [*self.prefix, RAY, "start", *arguments, "--node-ip-address", self.address]
         command += ["--node-name", self.name, "--num-gpus", "0", "--num-cpus", "1"]
         command += ["--object-store-memory", str(MEMORY), "--block"]
