@@ -1,5 +1,6 @@
 """The texts of notifications. Pure."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +13,12 @@ LATE_SECONDS = 600.0
 
 MAX_FIELD_CHARACTERS = 500
 """Of a longer name or reason, only so much is sent."""
+
+ZERO_WIDTH_SPACE = "\u200b"
+
+_CALL = re.compile(r"@(?=everyone|here|all|channel|room)|<(?=[@!#]|users/)", re.IGNORECASE)
+"""What Discord, Mattermost, Rocket.Chat, Matrix, Slack and Google Chat take for a call to many, or
+for one to a user by his number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ _LATE = "This happened on {time} and could not be told sooner."
 
 def text_of(occasion: Occasion, language: LanguageSetting, now: float) -> Text:
     """Return title and body, with "both" one language after the other. Names of users are put in as
-    they are, as plain text. ``now``: UNIX time."""
+    plain text, and call nobody. ``now``: UNIX time."""
     text = _TEXTS[occasion.kind]
     body = f"{text.body}\n{_LATE}" if now - occasion.at > LATE_SECONDS else text.body
     titles = in_each(language, lambda translate: _fill(text.title, occasion, translate))
@@ -71,13 +78,19 @@ def _fill(template: str, occasion: Occasion, translate: Translator) -> str:
         "duration": translate(roughly(occasion.seconds)),
         "time": _local_time(occasion.at),
     }
-    short = {key: _shorten(value) for key, value in values.items()}
+    short = {key: _without_calls(_shorten(value)) for key, value in values.items()}
     return "\n".join(translate(line, **short) for line in template.split("\n"))
 
 
 def _local_time(at: float) -> str:
     """Return UNIX time as the clock of this machine shows it, with its offset from UTC."""
     return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M %z")
+
+
+def _without_calls(text: str) -> str:
+    """Return a text in which a chat finds no ``@everyone``, of which it would notify all its users:
+    with a character behind the sign that nobody sees. Other signs stay as they are."""
+    return _CALL.sub(lambda each: each[0] + ZERO_WIDTH_SPACE, text)
 
 
 def _shorten(text: str) -> str:

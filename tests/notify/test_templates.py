@@ -50,6 +50,23 @@ def test_names_of_users_are_text_and_nothing_else() -> None:
     assert len(text.body) < 1200
 
 
+@pytest.mark.parametrize(
+    "call",
+    ["@everyone", "@here", "@All", "@channel", "@room", "<@1234>", "<!channel>", "<users/all>"],
+)
+def test_the_name_of_a_file_calls_nobody_in_a_chat(call: str) -> None:
+    given = occasion(job=call, reason=f"{call}.mp4 is empty.", file=f"/out/{call}.mp4")
+    for kind in ("failed", "published"):
+        text = text_of(given.model_copy(update={"kind": kind}), "both")
+        assert call not in text.title + text.body
+        assert call in (text.title + text.body).replace("\u200b", "")
+
+
+def test_other_signs_of_names_stay_as_they_are() -> None:
+    name = "a@b <c> @anna #1"
+    assert text_of(occasion(job=name), "en").title == f"{name} failed"
+
+
 def test_a_message_that_comes_late_says_when_it_was() -> None:
     given = occasion("failed", at=1_800_000_000.0)
     early, late = (text_of(given, "en", seconds).body for seconds in (9.0, LATE_SECONDS + 1))
