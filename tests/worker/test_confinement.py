@@ -101,7 +101,7 @@ class Machine:
         outcomes: dict[str, str] = json.loads(self.note())
         return outcomes
 
-    def render(self, job: str) -> Outcomes:
+    def render(self, job: str, assistant: str = "") -> Outcomes:
         """What a job's renderer could do, in its thread and in one that this started."""
         folder = self.spool / "processing" / job
         self.send(
@@ -110,6 +110,7 @@ class Machine:
                 audio=str(folder / "audio.wav"),
                 video=str(folder / "video.mp4"),
                 workspace=str(folder / "work"),
+                assistant=assistant,
             )
         )
         refused = self.answer()
@@ -180,6 +181,20 @@ def test_a_job_whose_folder_was_removed_gets_no_new_one(machine: Machine) -> Non
     outcomes = machine.render("two")["thread"]["work"]
     assert outcomes["read its sound"] == outcomes["write its workspace"] == "ENOENT"
     assert not (machine.spool / "processing" / "two").exists()
+
+
+@needs_landlock_3
+def test_an_assistant_makes_no_workspace_where_its_job_has_another_by_now(
+    machine: Machine,
+) -> None:
+    """An order may be carried out late, on a machine that was cut off meanwhile."""
+    machine.start()
+    machine.note()
+    machine.begin()
+    workspace = machine.spool / "processing" / "two" / "work"
+    workspace.rmdir()
+    machine.render("two", str(workspace / "assistant-1"))
+    assert not workspace.exists()
 
 
 @needs_landlock_3
