@@ -18,6 +18,10 @@ _PUBLIC_FOLDERS = ("outbox", "done", "failed")
 _OF_RIGHTS = {errno.EACCES, errno.EPERM, errno.EAGAIN, errno.EBUSY, errno.ETXTBSY}
 """These can also come from the machine. They are a user's fault only where something is his."""
 
+_OF_ATTRIBUTES = {errno.EXDEV, errno.ENOKEY, errno.EDQUOT}
+"""So can these: whoever owns a folder can give it a project of its own, or encrypt it, and files of
+other folders can then not be moved into it."""
+
 
 def is_users_fault(error: BaseException | None, folder: Path) -> bool:
     """Return whether ``error`` is caused by what users have done to the job or batch with the
@@ -41,7 +45,7 @@ def is_users_fault(error: BaseException | None, folder: Path) -> bool:
 
 
 def _is_in_the_way(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in IN_THE_WAY_ERRNOS
+    return isinstance(error, OSError) and error.errno in IN_THE_WAY_ERRNOS | _OF_ATTRIBUTES
 
 
 def _is_in_public(path: Path, root: Path, number: int | None) -> bool:
@@ -49,7 +53,7 @@ def _is_in_public(path: Path, root: Path, number: int | None) -> bool:
     user's doing there."""
     for name in _PUBLIC_FOLDERS:
         below = list(_parts_below(path, root / name))
-        if below and (number not in _OF_RIGHTS or any(map(_is_foreign, below))):
+        if below and (number not in _OF_RIGHTS | _OF_ATTRIBUTES or any(map(_is_foreign, below))):
             return True
     return False
 

@@ -1,5 +1,6 @@
 """A user who withholds the files of his own batch harms nobody else, and his batch has an end."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -133,4 +134,31 @@ def test_a_folder_that_is_withheld_in_the_moment_of_its_claim(
     monkeypatch.undo()
     assert holds == {None}
     assert harness.processing() == 0
+    assert_others_are_served(harness, service)
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.ENOKEY, errno.EDQUOT])
+def test_a_folder_whose_attributes_keep_its_files_out(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Whoever owns a folder can give it a project of its own (on XFS), or encrypt it: files of the
+    daemon's other folders can then not be moved into it."""
+    drop_batch(harness, 0o777)
+    rename = FileOperations.rename
+
+    def keep_out(files: FileOperations, source: Path, target: Path) -> None:
+        if target.parent.name == "inputs":
+            raise OSError(number, os.strerror(number), str(source), None, str(target))
+        rename(files, source, target)
+
+    monkeypatch.setattr(FileOperations, "rename", keep_out)
+    service = harness.service()
+    holds = set()
+    for _ in range(200):
+        run(harness, service, 5.0)
+        holds.add(harness.status().hold)
+    assert holds == {None}
+    assert harness.processing() == 0
+    kept = [path for part in (harness.spool.done, harness.spool.failed) for path in part.rglob("*")]
+    assert len([path for path in kept if path.suffix in {".wav", ".mp4"}]) >= len(MEMBERS)
     assert_others_are_served(harness, service)
