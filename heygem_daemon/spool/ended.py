@@ -226,8 +226,8 @@ def _check_inputs(layout: SpoolLayout, record: JobRecord, shared: SharedMedia) -
         )
     if len(missing) == len(set(media)) or (missing and record.journal.member is not None):
         raise BadInput(
-            f"The input files of {printable(record.title)} are not all in its folder:"
-            f" {' and '.join(map(printable, missing))} is missing.",
+            f"The input files of {printable(record.title)} are not all in its folder, which lacks"
+            f" {' and '.join(map(printable, missing))}.",
             remedy,
         )
     return is_elsewhere

@@ -431,6 +431,24 @@ def test_a_retry_of_files_that_are_in_use_says_what_it_waits_for(
     assert told == "talk is tried again as soon as the job that has its files now has ended"
 
 
+def test_a_retry_whose_files_were_deleted_promises_nothing(
+    harness: ServiceHarness, service: Service
+) -> None:
+    """They were with the last result."""
+    render(harness, service, "talk.wav", "talk.mp4")
+    ask(harness, service, "talk.retry")
+    ask(harness, service, "talk (2).remove")
+    told = ask(harness, service, "talk.retry")
+    assert told == "the files of talk are not where they were; a job that ends may bring them back"
+    assert translator("zh").knows(told)
+    harness.run_rounds(service, 30.0)
+    told = next(e.text for e in harness.status().requests if e.name == "talk.retry")
+    assert told == (
+        "The input files of talk are not all in its folder, which lacks talk.wav and talk.mp4."
+        " Drop both files into the inbox again"
+    )
+
+
 def test_a_retry_waits_for_the_disk_and_says_so(
     harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
