@@ -180,7 +180,10 @@ class EndedRequests:
         if not is_failed and others.may_wait and not ended.has_inputs(records[0], asked):
             text = f"{name} is tried again as soon as the job that has its files now has ended"
             if not others.is_active:
-                text = f"the files of {name} are not where they were; a job that ends may bring them back"
+                text = (
+                    f"the files of {name} are not where they were; a job that ends may bring them"
+                    " back"
+                )
             return Decision(waits_for=text)
         return _Begun(ended.beginning_retry(records, asked, options, file), which)
 
