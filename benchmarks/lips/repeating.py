@@ -13,6 +13,7 @@ import torch
 from benchmarks.lips.material import ROOT, Face
 from benchmarks.lips.studio import Studio
 from heygem_daemon.engines.builtin.engine import FOLDER
+from heygem_daemon.engines.builtin.interior.shipped_interior import load_interior
 from heygem_daemon.engines.builtin.planner import build_performance, fill_gaps
 from heygem_daemon.engines.builtin.warp.aim import load_shape
 from heygem_daemon.engines.builtin.warp.person import measure_person
@@ -57,9 +58,10 @@ def repeated(face: Face, studio: Studio) -> Repeated:
         parameters = fill_gaps(person.parameters)
         sources = np.arange(len(parameters), dtype=np.int32)
         later = np.roll(parameters, round(LATER_SECONDS * float(reader.info.fps)), axis=0)
-        shape = load_shape(ROOT / "weights" / FOLDER)
+        weights = ROOT / "weights" / FOLDER
+        shape, interior = load_shape(weights), load_interior(weights)
         device = torch.device(engine.device.torch_device)
-        performance = build_performance(template, person, sources, later, shape, device)
+        performance = build_performance(template, person, sources, later, shape, interior, device)
         timeline = Timeline(reader.info.fps, sources)
         context = RenderContext(reader, timeline, engine, performance, RenderOptions())
         frames = [k for k in sources[::DRAWN_EVERY].tolist() if performance.region(k) is not None]

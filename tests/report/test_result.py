@@ -126,7 +126,7 @@ The mouth and its surroundings look more blurred than the source: sharpness 0.50
 1.4 is not seen. Look at the strip.
 The mouth is closed in only 51.0% of the silence; at least 90% is usual.
 No voice was found in the audio: there is nothing to speak.
-The video never opens its mouth: teeth and tongue are painted.
+The video never opens its mouth: teeth and tongue are borrowed from other people.
 The loudness is -17.1 LUFS, not -16: the peaks of the sound leave no room for more.
 AAC cannot hold the 40 channels of the sound: the result has the one with the voice.
 """.splitlines()

@@ -12,6 +12,10 @@ from heygem_daemon.device.arrays import Floats
 from heygem_daemon.device.precision import dtype_name
 from heygem_daemon.engines.base import Device, Engine, Template
 from heygem_daemon.engines.builtin.audio.listening import AudioModel, Speech
+from heygem_daemon.engines.builtin.interior.shipped_interior import (
+    ShippedInterior,
+    load_interior,
+)
 from heygem_daemon.engines.builtin.performance import MouthPerformance
 from heygem_daemon.engines.builtin.planner import plan_performance, require_person
 from heygem_daemon.engines.builtin.synthetic_performance import build_synthetic_performance
@@ -37,6 +41,7 @@ class BuiltinEngine(Engine[Speech]):
         tracker: FaceTracker,
         reference: Floats,
         shape: MouthShape,
+        interior: ShippedInterior,
         device: Device,
         weights_sha256: str,
     ) -> None:
@@ -48,6 +53,7 @@ class BuiltinEngine(Engine[Speech]):
         listener.encoder.on_fallback = self._warn
         self.reference_face = reference
         self._shape = shape
+        self._interior = interior
 
     @classmethod
     def load(cls, weights: Path, device: Device) -> Self:
@@ -61,6 +67,7 @@ class BuiltinEngine(Engine[Speech]):
             FaceTracker.load(folder, device.torch_device),
             load_reference_face(folder),
             load_shape(folder),
+            load_interior(folder),
             device,
             hash_weights(folder),
         )
@@ -76,7 +83,14 @@ class BuiltinEngine(Engine[Speech]):
             template, person.parameters, self.listener.listen, self.weights_sha256
         )
         return plan_performance(
-            template, person, adaptation, speech, timeline, self._shape, self._torch_device
+            template,
+            person,
+            adaptation,
+            speech,
+            timeline,
+            self._shape,
+            self._interior,
+            self._torch_device,
         )
 
     def plan_synthetic_performance(
@@ -86,7 +100,12 @@ class BuiltinEngine(Engine[Speech]):
         timeline: Timeline,
     ) -> MouthPerformance:
         return build_synthetic_performance(
-            template, timeline.source_indices, self.reference_face, self._shape, self._torch_device
+            template,
+            timeline.source_indices,
+            self.reference_face,
+            self._shape,
+            self._interior,
+            self._torch_device,
         )
 
     @property

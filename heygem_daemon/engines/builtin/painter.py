@@ -7,7 +7,12 @@ import torch
 import torch.nn.functional as F
 
 from heygem_daemon.engines.builtin.interior import mouth_bank
-from heygem_daemon.engines.builtin.interior.cavity import SkinTone, paint_cavity
+from heygem_daemon.engines.builtin.interior.borrowed_interior import (
+    BorrowedInterior,
+    measure_softness,
+    paint_floor,
+    paint_interior,
+)
 from heygem_daemon.engines.builtin.interior.mouth_interior import (
     DonorMouth,
     MouthOpening,
@@ -15,6 +20,7 @@ from heygem_daemon.engines.builtin.interior.mouth_interior import (
     sample_donor,
     smoothstep,
 )
+from heygem_daemon.engines.builtin.interior.teeth_placement import TeethPlace
 from heygem_daemon.engines.builtin.warp.field import WarpFields
 from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView, is_empty, pixel_centres
 from heygem_daemon.engines.builtin.warp.warping import interpolate_lines, warp
@@ -53,6 +59,10 @@ class PaintInputs:
     """Code value of black."""
     usual_sharpness: float
     """As ``measure_usual_sharpness`` returns it for this person."""
+    borrowed: BorrowedInterior
+    """What is painted where no donor has it."""
+    teeth: TeethPlace
+    """Where the painted teeth are."""
 
 
 def paint_mouth(crop: torch.Tensor, skin: torch.Tensor, inputs: PaintInputs) -> torch.Tensor:
@@ -64,7 +74,7 @@ def paint_mouth(crop: torch.Tensor, skin: torch.Tensor, inputs: PaintInputs) -> 
     opening = _opening(crop, skin, inputs)
     if opening is not None:
         if inputs.donors or inputs.painted_share > 0:
-            _fill(painted, inputs, opening)
+            _fill(painted, crop, inputs, opening)
         if inputs.closing > 0:
             _draw_lip_line(painted, inputs, opening)
     return painted
@@ -112,11 +122,17 @@ def _opening(crop: torch.Tensor, skin: torch.Tensor, inputs: PaintInputs) -> Mou
     )
 
 
-def _fill(painted: torch.Tensor, inputs: PaintInputs, opening: MouthOpening) -> None:
+def _fill(
+    painted: torch.Tensor, crop: torch.Tensor, inputs: PaintInputs, opening: MouthOpening
+) -> None:
     """Blend donors and paint into the opening between the lips, in place."""
-    inside = _cavity(opening) * inputs.painted_share if inputs.painted_share > 0 else 0
+    inside = torch.zeros((3, *opening.x.shape), device=crop.device)
+    if inputs.painted_share > 0:
+        softness = measure_softness(crop, inputs.view)
+        paint = paint_interior(inputs.borrowed, opening, inputs.teeth, softness)
+        inside += inputs.painted_share * paint
     for donor in inputs.donors:
-        inside = inside + donor.share * _paint_donor(donor, opening)
+        inside += donor.share * _paint_donor(donor, opening, inputs.borrowed)
     share = inputs.painted_share + sum(donor.share for donor in inputs.donors)
     edge = torch.minimum(opening.depth, opening.gap - opening.depth) / _feather(inputs.view)
     alpha = smoothstep(edge + 0.8) * smoothstep((opening.gap - INVISIBLE_GAP) / GAP_BLEND)
@@ -149,15 +165,12 @@ def _feather(view: PlaneView) -> float:
     return max(FEATHER, FEATHER_PIXELS / view.scale)
 
 
-def _cavity(opening: MouthOpening) -> torch.Tensor:
-    x = (opening.along - 0.5) * opening.width
-    return paint_cavity(x, opening.depth, opening.gap, SkinTone(opening.skin, opening.black))
-
-
-def _paint_donor(donor: DonorMouth, opening: MouthOpening) -> torch.Tensor:
+def _paint_donor(
+    donor: DonorMouth, opening: MouthOpening, borrowed: BorrowedInterior
+) -> torch.Tensor:
     """Return the inside of a donor's mouth, painted where the opening is too wide for the donor."""
     coordinates = map_to_donor(donor, opening)
     lit = sample_donor(donor, coordinates, opening)
     if coordinates.missing is None:
         return lit
-    return torch.lerp(lit, _cavity(opening), coordinates.missing)
+    return torch.lerp(lit, paint_floor(borrowed, opening), coordinates.missing)

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.base import Box, FullColourPerformance, PerformanceSummary
+from heygem_daemon.engines.builtin.interior.borrowed_interior import BorrowedInterior
 from heygem_daemon.engines.builtin.interior.donor_selection import DonorSelection
 from heygem_daemon.engines.builtin.interior.mouth_bank import MouthBank, patch_view
 from heygem_daemon.engines.builtin.interior.mouth_interior import (
     DonorMouth,
     measure_usual_sharpness,
 )
+from heygem_daemon.engines.builtin.interior.teeth_placement import place_teeth
 from heygem_daemon.engines.builtin.painter import PaintInputs, measure_skin_colour, paint_mouth
 from heygem_daemon.engines.builtin.warp.aim import (
     interior_visibility,
@@ -87,6 +89,7 @@ class MouthPerformance(FullColourPerformance):
         plan: MouthPlan,
         person: Person,
         bank: MouthBank,
+        borrowed: BorrowedInterior,
         basis: Floats,
         black: float,
         device: torch.device,
@@ -95,6 +98,8 @@ class MouthPerformance(FullColourPerformance):
         self.plan = plan
         self._person = person
         self._bank = bank
+        self._borrowed = borrowed
+        self._teeth = place_teeth(person)
         self._basis = basis
         self._black = black
         self._device = device
@@ -139,6 +144,8 @@ class MouthPerformance(FullColourPerformance):
             closing=float(motion.closing[row]),
             black=self._black,
             usual_sharpness=self._usual,
+            borrowed=self._borrowed,
+            teeth=self._teeth[int(person.track.person[source])],
         )
         return paint_mouth(crop, skin, inputs)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.base import PerformanceSummary, Template
 from heygem_daemon.engines.builtin.audio.listening import Speech, resample_to_frames
+from heygem_daemon.engines.builtin.interior.borrowed_interior import borrow_interior
 from heygem_daemon.engines.builtin.interior.donor_selection import (
     DonorRequirements,
     Donors,
@@ -26,6 +27,7 @@ from heygem_daemon.engines.builtin.interior.donor_selection import (
     visible_changes,
 )
 from heygem_daemon.engines.builtin.interior.mouth_bank import MouthBank, load_bank
+from heygem_daemon.engines.builtin.interior.shipped_interior import ShippedInterior
 from heygem_daemon.engines.builtin.performance import MouthPerformance, MouthPlan
 from heygem_daemon.engines.builtin.targets.calibration import (
     extract_expression,
@@ -67,6 +69,7 @@ PAINT_STRETCH, PAINT_BLEND = 1.3, 0.03
 this much aperture, IOD."""
 VISIBLE_APERTURE = 0.02
 """Below this aperture, IOD, nobody sees what is painted between the lips."""
+NEVER_OPEN = "The video never opens its mouth: teeth and tongue are borrowed from other people."
 SILENT = "The audio is silent: there is nothing to speak."
 NO_VOICE = "No voice was found in the audio: there is nothing to speak."
 SPEECH_ACTIVITY = 0.5
@@ -90,13 +93,14 @@ def plan_performance(
     speech: Speech,
     timeline: Timeline,
     shape: MouthShape,
+    interior: ShippedInterior,
     device: torch.device,
 ) -> MouthPerformance:
     """Return the performance of ``speech`` by ``person``, the person of ``template``."""
     targets = plan_targets(person, adaptation, speech, timeline, shape)
     additions = SummaryAdditions(adaptation.figures, speech_warnings(speech))
     return build_performance(
-        template, person, timeline.source_indices, targets, shape, device, additions
+        template, person, timeline.source_indices, targets, shape, interior, device, additions
     )
 
 
@@ -159,6 +163,7 @@ def build_performance(
     sources: NDArray[np.int32],
     targets: Floats,
     shape: MouthShape,
+    interior: ShippedInterior,
     device: torch.device,
     additions: SummaryAdditions | None = None,
 ) -> MouthPerformance:
@@ -192,7 +197,8 @@ def build_performance(
     )
     summary = summarize(plan, strength, bank, additions or SummaryAdditions())
     black = 0.0 if template.colour.full_range else 16.0
-    return MouthPerformance(plan, person, bank, shape.basis, black, device, summary)
+    borrowed = borrow_interior(interior, device)
+    return MouthPerformance(plan, person, bank, borrowed, shape.basis, black, device, summary)
 
 
 def choose_donors(
@@ -257,7 +263,7 @@ def summarize(
     apertures = plan.targets[:, APERTURE]
     # Lips that stay shut, as with silent audio, show no paint.
     if not len(bank) and ((plan.painted_shares > 0) & (apertures > VISIBLE_APERTURE)).any():
-        warnings.append("The video never opens its mouth: teeth and tongue are painted.")
+        warnings.append(NEVER_OPEN)
     changes = visible_changes(plan.donors.first, bank.sources, apertures)
     return PerformanceSummary(
         coverage=float(drawn.mean()),

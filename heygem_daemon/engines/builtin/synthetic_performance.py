@@ -5,8 +5,10 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import PerformanceSummary, Template
+from heygem_daemon.engines.builtin.interior.borrowed_interior import borrow_interior
 from heygem_daemon.engines.builtin.interior.donor_selection import DonorSelection
 from heygem_daemon.engines.builtin.interior.mouth_bank import MouthBank
+from heygem_daemon.engines.builtin.interior.shipped_interior import ShippedInterior
 from heygem_daemon.engines.builtin.performance import MouthPerformance, MouthPlan
 from heygem_daemon.engines.builtin.warp.aim import MouthShape
 from heygem_daemon.engines.builtin.warp.person import measure_person
@@ -21,6 +23,7 @@ def build_synthetic_performance(
     sources: NDArray[np.int32],
     reference: NDArray[np.float32],
     shape: MouthShape,
+    interior: ShippedInterior,
     device: torch.device,
 ) -> MouthPerformance:
     """Return the face of ``template`` with its mouth wide open, in frames that show ``sources``."""
@@ -45,4 +48,5 @@ def build_synthetic_performance(
     empty = np.zeros((0, 3, 1, 1), np.uint8)
     bank = MouthBank(empty, np.zeros(0, np.int32), np.zeros((0, 3), np.float32))
     summary = PerformanceSummary(coverage=1.0)
-    return MouthPerformance(plan, person, bank, shape.basis, 16.0, device, summary)
+    borrowed = borrow_interior(interior, device)
+    return MouthPerformance(plan, person, bank, borrowed, shape.basis, 16.0, device, summary)

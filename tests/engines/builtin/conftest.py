@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Template
+from heygem_daemon.engines.builtin.interior.shipped_interior import ShippedInterior, load_interior
 from heygem_daemon.engines.builtin.warp.aim import MouthShape, load_shape
 from heygem_daemon.engines.builtin.warp.person import Person, measure_person
 from heygem_daemon.face.reading.pose import load_reference_face
@@ -41,6 +42,11 @@ def reference(weights: Path) -> NDArray[np.float32]:
 @pytest.fixture(scope="session")
 def shape(weights: Path) -> MouthShape:
     return load_shape(weights / "builtin")
+
+
+@pytest.fixture(scope="session")
+def interior(weights: Path) -> ShippedInterior:
+    return load_interior(weights / "builtin")
 
 
 @pytest.fixture(scope="session")

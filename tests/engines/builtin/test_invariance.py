@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from heygem_daemon.engines.base import Template
+from heygem_daemon.engines.builtin.interior.shipped_interior import ShippedInterior
 from heygem_daemon.engines.builtin.performance import MouthPerformance
 from heygem_daemon.engines.builtin.planner import build_performance, fill_gaps
 from heygem_daemon.engines.builtin.warp.aim import MouthShape
@@ -35,18 +36,28 @@ def sources() -> np.ndarray:
 
 
 def planned(
-    presenter: Template, person: Person, shape: MouthShape, sources: np.ndarray
+    presenter: Template,
+    person: Person,
+    shape: MouthShape,
+    interior: ShippedInterior,
+    sources: np.ndarray,
 ) -> MouthPerformance:
     targets = fill_gaps(person.parameters)[sources].copy()
     targets[:, mouth.APERTURE] = 0.09 - 0.09 * np.cos(np.arange(FRAMES) * 0.6)
-    return build_performance(presenter, person, sources, targets, shape, torch.device("cpu"))
+    return build_performance(
+        presenter, person, sources, targets, shape, interior, torch.device("cpu")
+    )
 
 
 @pytest.fixture(scope="module")
 def performance(
-    presenter: Template, person: Person, shape: MouthShape, sources: np.ndarray
+    presenter: Template,
+    person: Person,
+    shape: MouthShape,
+    interior: ShippedInterior,
+    sources: np.ndarray,
 ) -> MouthPerformance:
-    return planned(presenter, person, shape, sources)
+    return planned(presenter, person, shape, interior, sources)
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +106,12 @@ def test_two_runs_are_identical(
     presenter: Template,
     person: Person,
     shape: MouthShape,
+    interior: ShippedInterior,
     sources: np.ndarray,
     pictures: list[Picture],
     expected: list[str],
 ) -> None:
-    again = planned(presenter, person, shape, sources)
+    again = planned(presenter, person, shape, interior, sources)
     assert digest(drawn(again, pictures, 30, 8)) == expected
 
 

@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Template
+from heygem_daemon.engines.builtin.interior.shipped_interior import ShippedInterior
 from heygem_daemon.engines.builtin.performance import MouthPerformance
 from heygem_daemon.engines.builtin.planner import SummaryAdditions, build_performance, fill_gaps
 from heygem_daemon.engines.builtin.targets.speaking_style import CLOSED_APERTURE
@@ -35,9 +36,11 @@ def wave(person: Person) -> NDArray[np.float32]:
 
 
 @pytest.fixture(scope="module")
-def performance(presenter: Template, person: Person, shape: MouthShape) -> MouthPerformance:
+def performance(
+    presenter: Template, person: Person, shape: MouthShape, interior: ShippedInterior
+) -> MouthPerformance:
     sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
-    return build_performance(presenter, person, sources, wave(person), shape, CPU)
+    return build_performance(presenter, person, sources, wave(person), shape, interior, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +105,14 @@ def test_the_border_of_the_region_is_untouched(
 
 
 def test_frames_without_a_face_are_passed_through_and_counted(
-    presenter: Template, person: Person, shape: MouthShape
+    presenter: Template, person: Person, shape: MouthShape, interior: ShippedInterior
 ) -> None:
     present = presenter.track.present.copy()
     present[100:105] = False
     track = replace(presenter.track, present=present)
     sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
     gone = build_performance(
-        presenter, replace(person, track=track), sources, wave(person), shape, CPU
+        presenter, replace(person, track=track), sources, wave(person), shape, interior, CPU
     )
     passed = [k for k in range(FRAMES) if gone.region(k) is None]
     assert passed == list(range(8, 13))
@@ -117,26 +120,40 @@ def test_frames_without_a_face_are_passed_through_and_counted(
     assert gone.summary.coverage == 1 - 5 / FRAMES
 
 
-def test_a_mouth_that_never_opens_is_painted(
-    presenter: Template, person: Person, shape: MouthShape, pictures: list[Picture]
-) -> None:
+@pytest.fixture(scope="module")
+def unopened(
+    presenter: Template, person: Person, shape: MouthShape, interior: ShippedInterior
+) -> MouthPerformance:
+    """Return the performance of somebody whose own mouth is never seen open."""
     parameters = person.parameters.copy()
     parameters[:, mouth.APERTURE] = 0.0
-    targets = wave(person)
     sources = np.arange(FIRST, FIRST + FRAMES, dtype=np.int32)
-    painted = build_performance(
-        presenter, replace(person, parameters=parameters), sources, targets, shape, CPU
-    )
-    assert any("painted" in warning for warning in painted.summary.warnings)
-    assert painted.plan.painted_shares.max() == 1.0
-    wide = int(targets[:, mouth.APERTURE].argmax())
-    before = extract_patch(pictures[wide], region(painted, wide)).to_yuv444()
-    after = painted.draw([wide], [before])[0]
+    closed = replace(person, parameters=parameters)
+    return build_performance(presenter, closed, sources, wave(person), shape, interior, CPU)
+
+
+def test_a_mouth_that_never_opens_borrows_its_inside(
+    unopened: MouthPerformance, pictures: list[Picture]
+) -> None:
+    assert any("borrowed" in warning for warning in unopened.summary.warnings)
+    assert unopened.plan.painted_shares.max() == 1.0
+    wide = int(unopened.plan.targets[:, mouth.APERTURE].argmax())
+    before = extract_patch(pictures[wide], region(unopened, wide)).to_yuv444()
+    after = unopened.draw([wide], [before])[0]
     assert (after[0] - before[0]).min() < -30
 
 
-def test_lips_that_stay_shut_give_no_warning_about_paint(
-    presenter: Template, person: Person, shape: MouthShape
+def test_a_borrowed_inside_is_the_same_in_any_batch_and_order(
+    unopened: MouthPerformance, pictures: list[Picture]
+) -> None:
+    before = crops(unopened, pictures)
+    at_once = unopened.draw(range(FRAMES), before)
+    backwards = [unopened.draw([k], [before[k]])[0] for k in reversed(range(FRAMES))]
+    assert all(torch.equal(a, b) for a, b in zip(at_once, backwards[::-1], strict=True))
+
+
+def test_lips_that_stay_shut_give_no_warning_about_teeth(
+    presenter: Template, person: Person, shape: MouthShape, interior: ShippedInterior
 ) -> None:
     parameters = person.parameters.copy()
     parameters[:, mouth.APERTURE] = 0.004
@@ -150,6 +167,7 @@ def test_lips_that_stay_shut_give_no_warning_about_paint(
         sources,
         targets,
         shape,
+        interior,
         CPU,
         SummaryAdditions({}, ("Nothing to say.",)),
     )
