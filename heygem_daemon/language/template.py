@@ -20,6 +20,7 @@ SHORT_LENGTH = 12
 """A template with fewer characters of its own fits a single clause alone."""
 
 _JOINED = re.compile(r"[;.:=,] ")
+_CLAUSES = re.compile(r"[;.:] ")
 _NUMBER = re.compile(r"[\d.,:]+(?: (?:s|min|h|%|B|KiB|MiB|GiB))?", re.ASCII)
 _NUMBERS = re.compile(rf"{_NUMBER.pattern}(?: {_NUMBER.pattern})?", re.ASCII)
 _COUNTS = ("count", "gib")
@@ -64,6 +65,17 @@ class TextTemplate:
             begin = place + len(part)
         values[self.names[-1]] = text[begin:end]
         return values if self._may_hold(values) else None
+
+    def moves_clauses(self, values: Mapping[str, str], translation: str) -> bool:
+        """Return whether a translation takes what is at the text's beginning or end to another
+        place, with clauses that may not belong to the value."""
+        first, last = self.names[0], self.names[-1]
+        begins = not self.parts[0] and _CLAUSES.search(values[first])
+        ends = not self.parts[-1] and _CLAUSES.search(values[last])
+        return bool(
+            (begins and not translation.startswith(f"{{{first}}}"))
+            or (ends and not translation.endswith(f"{{{last}}}"))
+        )
 
     def _may_hold(self, values: Mapping[str, str]) -> bool:
         """Return whether the template may have had these values: a text that begins with a count

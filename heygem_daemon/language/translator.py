@@ -74,7 +74,7 @@ class Translator:
     def knows(self, text: str) -> bool:
         """Return whether all of a finished text has a translation."""
         return self.language == "en" or bool(
-            self._exact(text) or self._from_templates(text, MAX_DEPTH)
+            self._exact(text) or any(self._from_templates(text, MAX_DEPTH))
         )
 
     def _translate_anew(self, text: str, depth: int, joint: int = 0) -> str:
@@ -82,7 +82,8 @@ class Translator:
         of it in English."""
         if (exact := self._exact(text)) is not None:
             return exact
-        candidates = [*self._from_templates(text, depth), *self._from_parts(text, depth, joint)]
+        fitting, doubtful = self._from_templates(text, depth)
+        candidates = [*fitting, *self._from_parts(text, depth, joint), *doubtful]
         return min(candidates, key=_strangeness, default=text)
 
     def _exact(self, text: str) -> str | None:
@@ -92,9 +93,11 @@ class Translator:
                 return change(found)
         return None
 
-    def _from_templates(self, text: str, depth: int) -> list[str]:
-        """Return the text as the likeliest templates give it, the likeliest first."""
-        found = []
+    def _from_templates(self, text: str, depth: int) -> tuple[list[str], list[str]]:
+        """Return the text as the likeliest templates give it, the likeliest first; and apart those
+        that may have taken other clauses for a value, and put their words before them."""
+        fitting: list[str] = []
+        doubtful: list[str] = []
         for form, change in _forms(text):
             for template, translation in self._templates.that_may_fit(form):
                 values = template.find_values(form)
@@ -102,10 +105,12 @@ class Translator:
                     filled = {
                         name: self._value(name, each, depth - 1) for name, each in values.items()
                     }
+                    is_doubtful = template.moves_clauses(values, translation)
+                    found = doubtful if is_doubtful else fitting
                     found.append(change(fill_in(translation, filled)))
-                    if len(found) == MAX_TRIES:
-                        return found
-        return found
+                    if len(fitting) + len(doubtful) == MAX_TRIES:
+                        return fitting, doubtful
+        return fitting, doubtful
 
     def _from_parts(self, text: str, depth: int, joint: int) -> Iterator[str]:
         """Yield the text by its parts, split at its loosest joint."""

@@ -8,6 +8,8 @@ import pytest
 from babel.messages.catalog import Catalog
 
 from heygem_daemon.language.catalogue import LOCALE, read_catalogue
+from heygem_daemon.language.template import fill_in, parse_template
+from heygem_daemon.language.translator import translator
 from tools import translations
 from tools.message_texts import Finder, find_texts, normalise, template_of
 from tools.text_modules import MIXED_MODULES, MODULES, OTHER_MODULES
@@ -37,6 +39,23 @@ def test_a_mistake_in_a_catalogue_is_named() -> None:
         "not translated",
         "other values than ('name',)",
     ]
+
+
+def test_what_begins_with_a_name_stays_together_behind_another_clause() -> None:
+    """Words that Chinese puts before the name must not come before the other clause."""
+    translate = translator("zh")
+    before = "waits for its turn"
+    torn = []
+    for text in read_catalogue("zh"):
+        template = parse_template(text)
+        begins = template.names and not template.parts[0] and template.parts[1].strip()
+        if not begins or any(joint in text for joint in ("; ", ". ", "? ")):
+            continue
+        clause = fill_in(text, dict.fromkeys(template.names, "fmt5 .mp4"))
+        alone = translate(clause)
+        if alone != clause and translate(f"{before}; {clause}") != f"{translate(before)}；{alone}":
+            torn.append(text)
+    assert torn == []
 
 
 def test_texts_are_found_wherever_reasons_are_made(tmp_path: Path) -> None:

@@ -51,6 +51,16 @@ from heygem_daemon.language.translator import (
                 "内存不足时内核会这样做。"
             ),
         ),
+        (
+            (
+                "fmt5.wav: has no video of the same name beside it; it waits for one, such as"
+                " fmt5.mp4, fmt5.mov or fmt5.jpg; fmt5 .mp4 lies here too: the names must be equal"
+            ),
+            (
+                "fmt5.wav：旁边没有同名的视频；请放入一个，例如 fmt5.mp4、fmt5.mov 或 fmt5.jpg；"
+                "这里还有 fmt5 .mp4：两个名字必须相同"
+            ),
+        ),
         ("waits for its turn, priority 5", "等待处理，优先级 5"),
         ("talk is deleted, 7 files and folders", "talk 已删除，共 7 个文件和文件夹"),
         ("2 h 5 min", "2 小时 5 分钟"),
