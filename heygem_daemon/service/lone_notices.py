@@ -146,17 +146,20 @@ class _NearNames:
 
     def __init__(self, entries: Iterable[FileEntry], asking: int) -> None:
         """``asking``: for how many names one is to be found."""
+        self._equal: dict[str, str] = {}
         self._names: dict[str, str] = {}
         """The first name of each core."""
-        for each in entries:
-            core, name = _core(each.path.name), each.path.name
-            self._names[core] = min(name, self._names.get(core, name))
+        for name in sorted(each.path.name for each in entries):
+            self._equal.setdefault(_essence(name), name)
+            self._names.setdefault(_core(name), name)
         is_few = max(len(self._names), asking) <= MAX_COMPARED
         self._cores = tuple(self._names) if is_few else ()
 
     def find(self, name: str) -> str | None:
         """Return the name that is nearest to ``name``; None if none is near."""
         core = _core(name)
+        if equal := self._equal.get(_essence(name)):
+            return equal
         near = core if core in self._names else _most_similar(core, self._cores)
         return self._names[near] if near else None
 
@@ -173,13 +176,23 @@ def _similarity(one: str, other: str) -> float:
     return matcher.ratio() if matcher.quick_ratio() >= SIMILAR else 0.0
 
 
+def _essence(name: str) -> str:
+    """Return the letters and digits of a name, without words that systems add to that of a copy."""
+    stem = fold(split_extension(name)[0])
+    return _without_copy_words(stem.rstrip(_SIGNS)).translate(_WITHOUT_SIGNS) or stem
+
+
 def _core(name: str) -> str:
     """Return a name without what programs and people add to it: ``talk (2)``, ``talk - Copy``."""
     stem = fold(split_extension(name)[0])
-    short = stem.rstrip(string.digits + _SIGNS)
-    for word in _COPIES:
-        short = short.removesuffix(word)
+    short = _without_copy_words(stem.rstrip(string.digits + _SIGNS))
     return (short.rstrip(string.digits + _SIGNS) or stem).translate(_WITHOUT_SIGNS)
+
+
+def _without_copy_words(stem: str) -> str:
+    for word in _COPIES:
+        stem = stem.removesuffix(word)
+    return stem
 
 
 def _holds_the_same(kind: MediaKind | None, name: str) -> str:

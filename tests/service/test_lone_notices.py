@@ -114,6 +114,15 @@ def test_a_name_that_is_nearly_equal_is_named(name: str, near: str) -> None:
     assert "lies here" not in reasons["zebra.wav"] + reasons["house.mp4"]
 
 
+def test_of_several_names_the_nearest_is_named() -> None:
+    """The numbers at the ends of names count, where more than one of them is left."""
+    reasons = told("fmt2.wav", "fmt5.wav", "fmt5 .mp4", "fmt7 - Copy.mp4", "fmt7.wav")
+    assert "; fmt5.wav lies here too: " in reasons["fmt5 .mp4"]
+    assert "; fmt5 .mp4 lies here too: " in reasons["fmt5.wav"]
+    assert "; fmt7.wav lies here too: " in reasons["fmt7 - Copy.mp4"]
+    assert "; fmt7 - Copy.mp4 lies here too: " in reasons["fmt7.wav"]
+
+
 def test_two_files_of_one_kind_are_no_pair() -> None:
     assert "lies here" not in " ".join(told("talk.wav", "talk1.wav", "a.mp4").values())
 
