@@ -203,10 +203,11 @@ class Dispatcher:
         """Take the driver's latest readings into account."""
         self._devices.update_readings()
 
-    def settle_outcomes(self) -> None:
+    def settle_outcomes(self, *, stopping: bool = False) -> None:
         """Publish, fail or requeue the jobs whose attempt is over, as far as the spool can take
-        them now."""
-        self._notes.update(self.attempts.running)
+        them now. While the daemon is ``stopping``, what pauses shows no progress any more."""
+        at_work = [*self.attempts.running, *self._outcomes.pausing]
+        self._notes.update(at_work, () if stopping else self._queue)
         self._outcomes.settle()
 
     def start_jobs(self) -> None:

@@ -219,6 +219,8 @@ def _of_jobs(
         is_known = pace.tells(item.seconds) and not _is_folder(item)
         seconds = pace.cycle(item.seconds) if is_known else 0.0
         starts = places.take(snapshot.hours_of(item.folder), seconds)
+        if isinstance(item, QueuedJob) and item.fruitless_pauses:
+            continue  # it has lost work: nobody knows how often that happens
         rests = snapshot.rest_in(item.folder) is not None
         # From then on those that rest now take turns with the others.
         if starts is not None and (rests or starts < opening):

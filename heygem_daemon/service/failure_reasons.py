@@ -25,7 +25,7 @@ CANCELLED_REMEDY = (
     "To render it after all, use the request or the command at the end of reason.txt."
 )
 
-PAUSED = "pauses, so that others have their turn; it goes on at its last finished chunk"
+PAUSED = "pauses, so that others have their turn; what it had finished is kept"
 """Why a job waits that made room for another one."""
 
 

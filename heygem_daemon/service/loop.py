@@ -346,5 +346,5 @@ class Service:
     def _run_stop_round(self) -> None:
         self._steps.run("workers", self._poll_last_events)
         self._steps.run("sample", self._dispatcher.attempts.sample_gpus)
-        self._steps.run("outcomes", self._dispatcher.settle_outcomes)
+        self._steps.run("outcomes", lambda: self._dispatcher.settle_outcomes(stopping=True))
         self._steps.run_if_due("status", STATUS_SECONDS, self._publish_status)

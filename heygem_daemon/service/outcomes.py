@@ -18,7 +18,7 @@ from heygem_daemon.events.jobs import (
     ResultWarning,
 )
 from heygem_daemon.events.requests import JobCancelled
-from heygem_daemon.protocol import Deferred, Refused, Rendered
+from heygem_daemon.protocol import Deferred, Paused, Refused, Rendered
 from heygem_daemon.report.failure_kind import FailureKind
 from heygem_daemon.report.result import (
     JobHistory,
@@ -46,6 +46,7 @@ from heygem_daemon.service.outputs import ForeignOutput, check_outputs
 from heygem_daemon.service.queue import Queue, backoff_seconds
 from heygem_daemon.service.running_jobs import (
     EndedAttempt,
+    RunningJob,
     attempt_error,
     deferral_reason,
     job_logger,
@@ -114,6 +115,11 @@ class JobOutcomes:
         """Add an attempt that is over."""
         self.tally.attempts[type(ended.verdict).__name__.lower()] += 1
         self.pending.append(ended)
+
+    @property
+    def pausing(self) -> list[RunningJob]:
+        """The jobs that have just paused, and are not in the queue again yet."""
+        return [each.running for each in self.pending if isinstance(each.verdict, Paused)]
 
     def settle(self) -> None:
         """Record the outcomes that are due, and log how many lines were left out."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from heygem_daemon.service.drawn import seconds_to_draw
 from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.running_jobs import RunningJob
+from heygem_daemon.service.whole_job import left_by_speed
 
 SLICE_SECONDS = 10.0
 """How long a job makes progress at least while others wait. It doubles each time that the job had
@@ -31,6 +32,10 @@ It doubles like the slice, so that a chunk or a stage that takes longer ends too
 UNSAVED_EARLY_SECONDS = 20.0
 """The same before the first chunk is begun: somebody may drop one long video after the other, of
 which none ever finishes a chunk."""
+
+PATIENT_TIMES = 2
+"""So many times as long it goes on where it has lost its tracking before and has more than half of
+it again: by then the tracking has ended, unless its progress was wrong."""
 
 MAX_DOUBLINGS = 12
 """Half a day: longer than any stage that cannot be resumed takes."""
@@ -81,7 +86,20 @@ def _may_pause(running: RunningJob, now: float) -> bool:
         return False
     has_just_saved = running.saved_at is not None and unsaved <= SAVED_SECONDS
     patience = UNSAVED_SECONDS if progress.stage == "render" else UNSAVED_EARLY_SECONDS
-    return has_just_saved or unsaved >= patience * _doubling(running.queued, progress.stage)
+    patience *= _doubling(running.queued, progress.stage)
+    if unsaved < PATIENT_TIMES * patience and _has_almost_tracked(running, unsaved, now):
+        return False
+    return has_just_saved or unsaved >= patience
+
+
+def _has_almost_tracked(running: RunningJob, unsaved: float, now: float) -> bool:
+    """Return whether a job that has lost its tracking before has less of it left than it would lose
+    again."""
+    progress = running.progress
+    if progress is None or progress.stage != "track" or not running.queued.fruitless_pauses:
+        return False
+    left = left_by_speed(progress, now - running.stage_began_at)
+    return left is not None and left <= unsaved
 
 
 def _is_almost_done(running: RunningJob, cost_seconds: float) -> bool:

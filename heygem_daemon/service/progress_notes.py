@@ -6,7 +6,8 @@ from functools import partial
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.service.item_faults import ItemFaults, is_environment_fault
-from heygem_daemon.service.progress_text import progress_text
+from heygem_daemon.service.progress_text import pause_text, progress_text
+from heygem_daemon.service.queue import QueuedJob
 from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.spool import Spool
@@ -33,8 +34,8 @@ class _Note:
 
 
 class ProgressNotes:
-    """Writes the files of the running jobs, and removes those of jobs that run no more. A fault
-    here holds no job."""
+    """Writes the files of the jobs that run or pause, and removes those of others. A fault here
+    holds no job."""
 
     def __init__(self, spool: Spool, settings: Settings, clock: Clock, faults: ItemFaults) -> None:
         self._spool = spool
@@ -48,14 +49,19 @@ class ProgressNotes:
         """Follow changed settings."""
         self._settings = settings
 
-    def update(self, running: Iterable[RunningJob]) -> None:
+    def update(self, running: Iterable[RunningJob], waiting: Iterable[QueuedJob] = ()) -> None:
         """Bring the files up to date, before the outcomes of jobs that have just ended are
-        recorded."""
+        recorded. Of those that wait, the jobs keep their files that pause for others."""
         now = self._clock.monotonic()
-        jobs = {each.job.id: each for each in running} if self._settings.progress_files else {}
-        self._notes = {
-            job_id: self._notes.get(job_id, _Note(each.began_at)) for job_id, each in jobs.items()
+        is_on = self._settings.progress_files
+        at_work = {each.job.id: each for each in running if is_on}
+        pausing = {each.job.id: each for each in waiting if each.first and is_on}
+        notes = {job_id: _Note(each.began_at) for job_id, each in at_work.items()} | self._notes
+        jobs: dict[str, RunningJob | QueuedJob] = {
+            job_id: at_work.get(job_id) or pausing[job_id]
+            for job_id in notes.keys() & (at_work.keys() | pausing.keys())
         }
+        self._notes = {job_id: notes[job_id] for job_id in jobs}
         for job_id in self._spool.progress.ids - jobs.keys():
             self._try(job_id, partial(self._spool.progress.clear, job_id))
         for job_id, each in jobs.items():
@@ -63,18 +69,20 @@ class ProgressNotes:
                 self._notes[job_id] = note = self._renew(self._notes[job_id], each)
                 self._try(job_id, partial(self._spool.progress.show, each.job, note.text))
 
-    def _renew(self, last: _Note, running: RunningJob) -> _Note:
+    def _renew(self, last: _Note, each: RunningJob | QueuedJob) -> _Note:
         """Return the next note: with another time only where something has changed, or the time is
         old."""
         now, written = self._clock.monotonic(), self._clock.wall()
         is_young = 0 <= written - last.written < KEEPALIVE_SECONDS
-        if is_young and self._text(running, last.written) == last.text:
+        if is_young and self._text(each, last.written) == last.text:
             written = last.written
-        return _Note(now, written, self._text(running, written))
+        return _Note(now, written, self._text(each, written))
 
-    def _text(self, running: RunningJob, written: float) -> str:
-        left = running.shown_left(self._clock.monotonic())
-        return progress_text(running, left, written, self._settings.language)
+    def _text(self, each: RunningJob | QueuedJob, written: float) -> str:
+        if isinstance(each, QueuedJob):
+            return pause_text(each, written, self._settings.language)
+        left = each.shown_left(self._clock.monotonic())
+        return progress_text(each, left, written, self._settings.language)
 
     def _try(self, job_id: str, step: Callable[[], None]) -> None:
         try:

@@ -58,7 +58,7 @@ def seconds_left(
     if pace is None:
         return _by_usual_shares(progress, in_stage) if progress else None
     stage = progress.stage if progress else LOADING
-    own = _left_by_speed(progress, in_stage) if progress else None
+    own = left_by_speed(progress, in_stage) if progress else None
     if own is None:
         own = time_left(pace.in_stage(stage, length), in_stage)
     if own is None and time_left(pace.expected(length), since_start) is not None:
@@ -92,7 +92,7 @@ def _expected(stage: str, pace: Pace | None, length: float) -> float:
     return USUAL_SHARES[stage] if pace is None else median(pace.in_stage(stage, length))
 
 
-def _left_by_speed(progress: Progress, in_stage: float) -> float | None:
+def left_by_speed(progress: Progress, in_stage: float) -> float | None:
     """Return how long a stage still takes at its own speed, in seconds; None: that does not show
     it. Of a drawing the frames of earlier attempts count too, and tell nothing of its speed."""
     if progress.stage == DRAWING:
@@ -105,7 +105,7 @@ def _by_usual_shares(progress: Progress, in_stage: float) -> float | None:
     """Return how long a job still takes by the speed of its present stage, where that is a large
     one: the search for the face takes as long as the video is, which says nothing of what
     follows."""
-    own = _left_by_speed(progress, in_stage)
+    own = left_by_speed(progress, in_stage)
     if progress.stage not in (DRAWING, "review") or own is None:
         return None
     is_drawn = progress.stage == DRAWING

@@ -28,6 +28,7 @@ from heygem_daemon.system.units import GIB
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
 from tests.service.test_fairness import drop_pairs
+from tests.service.test_progress_notes import notes
 from tests.service.test_queue import job
 
 SETTLED = 10.0
@@ -330,3 +331,56 @@ def test_after_a_restart_a_job_is_as_far_as_it_was(harness: ServiceHarness) -> N
     assert (waiting.state, waiting.percent) == ("queued", running.percent)
     said = f"done so far: {waiting.percent} %"
     assert said in (harness.spool.root / "status.txt").read_text()
+
+
+def test_a_paused_job_keeps_its_file_beside_the_results(
+    harness: ServiceHarness, owners: None
+) -> None:
+    """Whoever saw it go took the job for ended."""
+    harness.configure(language="both")
+    service, long = start_a_long_job(harness)
+    report(harness, long, chunk=1, frames=990)
+    drop_pairs(harness, "b-short")
+    harness.run_rounds(service, 30)
+    assert notes(harness) == {"a-long.rendering.txt"}
+    report(harness, long, chunk=2, frames=1001)
+    seen = list[set[str]]()
+    for _ in range(40):
+        service.run_round()
+        harness.clock.now += 0.25
+        seen.append(notes(harness))
+    assert harness.executor.paused == [long]
+    assert all("a-long.rendering.txt" in each for each in seen)
+    text = (harness.spool.outbox / "a-long.rendering.txt").read_text()
+    assert '"a-long" pauses, so that others have their turn.' in text
+    assert "Done: " in text
+    assert "暂停" in text
+    service.request_stop()
+    service._stop()
+    assert notes(harness) == set()
+
+
+def tracked(long: str, frames: int) -> Progress:
+    return Progress(job_id=long, stage="track", frames=frames, total_frames=1000)
+
+
+def test_tracking_that_was_lost_once_is_not_lost_again_near_its_end(
+    harness: ServiceHarness, owners: None
+) -> None:
+    """A job that needed 83 s to find the face lost 20 s of it, then 51 s, and then all of it."""
+    service, long = start_a_long_job(harness)
+    harness.executor.answer = lambda each: [] if each.job_id == long else rendered(each)
+    harness.executor.emit_for_job(long, tracked(long, 100))
+    drop_pairs(harness, "b-short")
+    harness.run_rounds(service, UNSAVED_EARLY_SECONDS + 1)
+    assert harness.executor.paused == [long], "the first time others do not wait"
+    while long not in harness.executor.busy.values():
+        harness.run_rounds(service, 0.25)
+    harness.executor.emit_for_job(long, tracked(long, 10))
+    drop_pairs(harness, "b-second")
+    harness.run_rounds(service, UNSAVED_EARLY_SECONDS)
+    harness.executor.emit_for_job(long, tracked(long, 600))
+    harness.run_rounds(service, 1.75 * UNSAVED_EARLY_SECONDS)
+    assert harness.executor.paused == [long], "less is left than would be lost"
+    harness.run_rounds(service, 2.5 * UNSAVED_EARLY_SECONDS)
+    assert harness.executor.paused == [long] * 2, "it had longer than its progress promised"
