@@ -40,6 +40,7 @@ _JOINTS = (("? ", "？"), ("; ", "；"), (". ", "。"), (": ", "："), (", ", "�
 """How several texts are joined to one in English, from the loosest to the tightest joint, and what
 stands there in Chinese."""
 
+_SENTENCE_JOINTS = ("? ", "; ", ". ")
 
 _JOINT_CHARACTERS = " ,;:"
 _CODE = re.compile(r"\w+ = \S+")
@@ -54,6 +55,11 @@ class Translator:
         self.language: Language = language
         self._texts = texts
         self._templates = TemplateIndex(texts)
+        self._joined = {
+            joint: TemplateIndex({text: own for text, own in texts.items() if joint in text})
+            for joint in _SENTENCE_JOINTS
+        }
+        """The texts that have a joint of sentences in them."""
         self._translate = lru_cache(REMEMBERED)(self._translate_anew)
 
     @property
@@ -135,11 +141,24 @@ class Translator:
         merged: list[str] = []
         while parts:
             counts = range(min(MAX_MERGED, len(parts)), 1, -1)
-            known = (each for each in counts if self._exact(joint.join(parts[:each])) is not None)
+            known = (each for each in counts if self._is_one_text(joint.join(parts[:each]), joint))
             count = next(known, 1)
             merged.append(joint.join(parts[:count]))
             parts = parts[count:]
         return merged
+
+    def _is_one_text(self, text: str, joint: str) -> bool:
+        """Return whether the program has a text with a joint in it that is all of ``text``."""
+        if self._exact(text) is not None:
+            return True
+        if (index := self._joined.get(joint)) is None:
+            return False
+        for form, _ in _forms(text):
+            for template, _ in index.that_may_fit(form):
+                values = template.find_values(form)
+                if values is not None and not any(joint in each for each in values.values()):
+                    return True
+        return False
 
     def _with_bracket(self, text: str, depth: int) -> Iterator[str]:
         """Yield 'the disk is full (No space left on device)' with what is known of it."""

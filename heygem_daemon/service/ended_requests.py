@@ -286,11 +286,15 @@ def _which(
     if not others.is_active and count_wholes(found) == 1 and not later:
         return ()
     when = format_time(max(each.ended_at for each in chosen))
-    clauses = [f"of this name it is what ended last, at {when}"]
     if later:
-        clauses.append(f"what ended later is called {printable(later)}")
+        clauses = [
+            f"this is the one that ended at {when}",
+            f"the one that was dropped under the same name later is called {printable(later)}",
+        ]
+    else:
+        clauses = [f"several have this name, and this is the one that ended last, at {when}"]
     if others.is_active:
-        clauses.append("what has not ended stays as it is")
+        clauses.append("the one that has not ended stays as it is")
     return tuple(clauses)
 
 

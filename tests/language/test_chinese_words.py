@@ -101,6 +101,10 @@ def test_translations_hold_no_english(catalogue: dict[str, str]) -> None:
     assert found == {}
 
 
+def test_the_inbox_has_one_name(catalogue: dict[str, str]) -> None:
+    assert [own for own in catalogue.values() if "收件箱" in own or "发件箱" in own] == []
+
+
 def test_finished_texts_hold_no_english_between_their_values(catalogue: dict[str, str]) -> None:
     """The values are in the text already, as in a journal or in ``status.json``."""
     chinese, wrong = translator("zh"), {}

@@ -32,7 +32,9 @@ def test_the_top_says_that_jobs_have_failed_and_leads_to_them(make_status: MakeS
     english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
     first = "heygem-daemon: The daemon is at work. 1 being made, 2 failed, 60 finished\n"
     assert english.startswith(first)
-    assert chinese.splitlines()[0].endswith("正在制作 1 个，失败 2 个，已完成 60 个")
+    assert chinese.splitlines()[0].endswith(
+        ": 服务正在处理任务。正在制作 1 个，失败 2 个，已完成 60 个"
+    )
     assert english.index("\nFailed\n") < english.index("\nFinished\n")
 
 

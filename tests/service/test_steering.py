@@ -80,7 +80,9 @@ def test_the_answer_to_a_cancel_names_what_has_its_files(harness: ServiceHarness
     ask(harness, "d.remove")
     harness.run_rounds(service, 4.0)
     assert harness.failed() == ["d (2)"]
-    assert requests(harness)["d.remove"].endswith("; what ended later is called d (2)")
+    assert requests(harness)["d.remove"].endswith(
+        "; the one that was dropped under the same name later is called d (2)"
+    )
 
 
 def test_what_waits_in_the_inbox_is_cancelled(harness: ServiceHarness) -> None:

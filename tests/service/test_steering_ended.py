@@ -167,7 +167,10 @@ def test_a_request_means_what_ended_last_of_its_name(
     drop_all(harness, service, "good")
     assert (harness.failed(), harness.outbox()) == (["talk"], ["talk.json", "talk.mp4", "talk.png"])
     told = ask(harness, service, "talk.retry", 'face = "left"\n')
-    assert told.startswith("talk is in the inbox again; of this name it is what ended last, at ")
+    assert told.startswith(
+        "talk is in the inbox again; several have this name, and this is the one that"
+        " ended last, at "
+    )
     assert (harness.spool.done / "talk (2)" / "talk.wav").read_text() == "good wav"
     assert "talk (2).mp4" in harness.outbox()
     drop_all(harness, service, "bad again")
@@ -201,9 +204,9 @@ def test_of_a_waiting_and_an_ended_job_the_answer_says_which_it_is_about(
     harness.executor.answer = lambda _render: []
     drop_all(harness, service, "good")
     told = ask(harness, service, f"talk.{verb}")
-    assert "; of this name it is what ended last, at " in told
-    assert told.endswith("; what has not ended stays as it is")
-    assert translator("zh")(told).endswith("；该名称下未结束的任务保持不变")
+    assert "; several have this name, and this is the one that ended last, at " in told
+    assert told.endswith("; the one that has not ended stays as it is")
+    assert translator("zh")(told).endswith("；未结束的一个保持不变")
     assert harness.processing() == (2 if verb == "retry" else 1)
 
 
@@ -265,6 +268,7 @@ def test_a_retry_beside_a_new_job_of_its_name_does_not_promise_the_name_of_a_res
         "talk is in the inbox again as talk (2)",
         "the result may get another number",
     ]
+    assert "已重新放入收件夹，名为 talk (2)；结果可能会带另一个编号；" in translator("zh")(text)
     harness.run_rounds(service, 20.0)
     names = {each.output: each.name for each in harness.status().finished}
     assert names == {"talk": "talk", "talk (2)": "talk", "talk (3)": "talk (2)"}
