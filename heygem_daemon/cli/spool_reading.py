@@ -11,7 +11,7 @@ from heygem_daemon.report.backlog import Backlog, WaitFor
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import shorten, shorten_inbox
 from heygem_daemon.report.unlisted import Unlisted
-from heygem_daemon.report.waiting import TURN, WaitingEntry, by_turn, rests, waiting_in_order
+from heygem_daemon.report.waiting import TURN, WaitingEntry, all_in_order, by_turn, rests
 from heygem_daemon.spool.batch.folder_tree import scan_tree
 from heygem_daemon.spool.batch.journal import Batch
 from heygem_daemon.spool.batch.roster import RosterProblem, build_roster
@@ -128,7 +128,7 @@ class _LastOrder:
         """Return the order in a status; None: there is none."""
         if last is None:
             return cls({}, frozenset())
-        waiting = [each.entry for each in waiting_in_order(last)]
+        waiting = all_in_order(last)
         turns = {_key(each): number for number, each in enumerate(waiting)}
         # What ran when it ended goes on first.
         turns |= {each.id: -1 for each in last.jobs if each.state == "running"}

@@ -8,7 +8,7 @@ from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.inbox_lines import inbox_lines
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import DeviceStatus, InboxStatus, JobStatus, Status
-from heygem_daemon.report.waiting import PlacedEntry, waiting_in_order
+from heygem_daemon.report.waiting import PlacedEntry, cannot_start, waiting_in_order
 
 JobRow = tuple[object, ...]
 
@@ -45,7 +45,7 @@ def _print_sections(status: Status) -> None:
     unlisted = status.unlisted
     running = list(running_rows(status))
     print_table("Being made now", ("name", "id", "attempt", "progress"), running, len(running))
-    attention = [each for each in status.inbox if each.waits_for == "attention"]
+    attention = cannot_start(status)
     looked_at = [each for each in status.inbox if each.waits_for == "look"]
     arriving = [each for each in status.inbox if each.waits_for in ("upload", "partner")]
     count = len(attention) + unlisted.attention

@@ -21,7 +21,12 @@ from heygem_daemon.report.status import (
     JobStatus,
     Status,
 )
-from heygem_daemon.report.waiting import PlacedEntry, common_hold, waiting_in_order
+from heygem_daemon.report.waiting import (
+    PlacedEntry,
+    cannot_start,
+    common_hold,
+    waiting_in_order,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
     """Return what the page shows of a status. Times are local ones of this machine."""
     looked_at = inbox_lines(_entries(status, "look"))
     arriving = inbox_lines(_entries(status, "upload", "partner"))
-    attention = inbox_lines(_entries(status, "attention"))
+    attention = inbox_lines(cannot_start(status))
     left_alone = inbox_lines(_entries(status, None))
     failures = find_failures(status, standpoint)
     unlisted = status.unlisted

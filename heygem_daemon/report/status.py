@@ -94,6 +94,9 @@ class JobStatus(StatusModel):
     rests: bool = False
     """Whether it waits for the active hours."""
 
+    is_mistaken: bool = False
+    """Whether it fails at its turn unless somebody corrects its sidecar, as ``reason`` says."""
+
     estimate: str = ""
     """When it starts and is ready, in words; empty: not known."""
 
@@ -182,6 +185,10 @@ class InboxStatus(StatusModel):
 
     is_batch: bool = False
     """Whether it is a folder that is complete; a pair may have the same name."""
+
+    is_mistaken: bool = False
+    """Whether it is a complete pair that fails at its turn unless somebody corrects its sidecar, of
+    which an entry of its own says so."""
 
     priority: int = 0
     """Higher goes first, if it is complete."""

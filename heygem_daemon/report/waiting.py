@@ -103,15 +103,33 @@ def common_hold(status: Status) -> str | None:
     return None if is_own else status.hold
 
 
-def waiting_in_order(status: Status) -> Iterator[PlacedEntry]:
-    """Yield what is complete and waits, the next one first. What pauses, and then what rests, comes
-    last, and has no place while others go before it."""
+def cannot_start(status: Status) -> tuple[InboxStatus, ...]:
+    """Return what a person has to act on: files in the inbox, and the claimed jobs whose sidecar is
+    wrong."""
+    jobs = (
+        InboxStatus(name=job.name, reason=job.reason or "", waits_for="attention")
+        for job in status.jobs
+        if job.is_mistaken
+    )
+    return (*(each for each in status.inbox if each.waits_for == "attention"), *jobs)
+
+
+def all_in_order(status: Status) -> list[WaitingEntry]:
+    """Return what is complete and does not run, the next one first, also what cannot start as it
+    is."""
     jobs = (each for each in status.jobs if each.state != "running")
     inbox = (each for each in status.inbox if each.waits_for in CLAIMABLE)
-    place, unlisted_jobs = 0, status.unlisted.jobs
     entries: list[WaitingEntry] = [*jobs, *status.batches, *inbox]
+    return sorted(entries, key=lambda entry: (_kind(entry), by_turn(entry)))
+
+
+def waiting_in_order(status: Status) -> Iterator[PlacedEntry]:
+    """Yield what is complete and waits, the next one first. What pauses, and then what rests, comes
+    last, and has no place while others go before it. What cannot start is no part of this."""
+    entries = [each for each in all_in_order(status) if not _is_mistaken(each)]
+    place, unlisted_jobs = 0, status.unlisted.jobs
     counted = _IN_TURN if _IN_TURN in map(_kind, entries) else _RESTING
-    for each in sorted(entries, key=lambda entry: (_kind(entry), by_turn(entry))):
+    for each in entries:
         if _kind(each) != counted:
             yield PlacedEntry(each, None)
             continue
@@ -129,6 +147,10 @@ def by_turn(entry: WaitingEntry) -> int:
 def rests(entry: WaitingEntry) -> bool:
     """Return whether an entry waits for the active hours."""
     return entry.waits_for == "hours" if isinstance(entry, InboxStatus) else entry.rests
+
+
+def _is_mistaken(entry: WaitingEntry) -> bool:
+    return not isinstance(entry, BatchStatus) and entry.is_mistaken
 
 
 _UNDER_WAY, _IN_TURN, _PAUSED, _RESTING = range(4)

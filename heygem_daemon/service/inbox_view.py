@@ -12,7 +12,7 @@ from heygem_daemon.report.waiting import TURN
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.lone_sidecars import LoneSidecar
 from heygem_daemon.service.notices import InboxNotice
-from heygem_daemon.service.sidecar_mistakes import find_mistakes
+from heygem_daemon.service.sidecar_mistakes import find_mistakes, is_mistaken
 from heygem_daemon.spool.job import Pair
 
 RestIn = Callable[[str], str | None]
@@ -81,8 +81,8 @@ class InboxView:
     def unlisted(self, listed: Iterable[InboxStatus]) -> Unlisted:
         """Return how many entries of the inbox are not among those ``listed``."""
         kinds: Kinds = Counter(each.awaited for each in (*self.mistakes, *self.waiting))
-        kinds["turn"] += len(self.ready)
-        kinds.subtract(each.waits_for for each in listed)
+        kinds["turn"] += sum(not is_mistaken(each) for each in self.ready)
+        kinds.subtract(each.waits_for for each in listed if not each.is_mistaken)
         return Unlisted().with_inbox(kinds)
 
     def without(self, candidate: Candidate) -> "InboxView":
@@ -140,4 +140,5 @@ def _ready_status(candidate: Candidate, rest: str | None) -> InboxStatus:
         priority=candidate.priority,
         folder=candidate.hot_folder.name,
         is_batch=not isinstance(candidate.source, Pair),
+        is_mistaken=is_mistaken(candidate),
     )

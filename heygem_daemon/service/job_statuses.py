@@ -57,7 +57,8 @@ def _job_entries(
         shared = None if engine in explained_engines else snapshot.wait_reasons[engine]
         explained_engines.add(engine)
         # Before its hours a job is not tried: what it lacked last may be there when they begin.
-        own_reason = queued_mistake(queued.job.journal) or rest or queued.reason
+        mistake = queued_mistake(queued.job.journal)
+        own_reason = mistake or rest or queued.reason
         update = {
             "state": "deferred" if retry else "paused" if queued.first else "queued",
             "percent": queued.job.journal.percent or None,
@@ -65,6 +66,7 @@ def _job_entries(
             "reason": own_reason or (None if queued.first else shared) or TURN,
             "others": 0 if rest else others,
             "rests": rest is not None,
+            "is_mistaken": bool(mistake),
             **retry,
         }
         yield queued.job, partial(_queued_status, queued.job, update)

@@ -1,8 +1,7 @@
 """What the inbox holds beside what may be claimed, and what each of it waits for."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
@@ -110,7 +109,7 @@ def find_inbox_notices(
     yield from _ambiguity_notices(settling, pairing, find_content)
     for crowd in pairing.crowds:
         names = [entry.path.name for entry in crowd]
-        yield from name_each(names, _crowd_reason)
+        yield from name_each(names, _crowd_reason(names))
     for entry in pairing.faulty:
         reason = "cannot be paired; the log says why"
         yield InboxNotice(printable(entry.path.name), reason, True, remedy=REPLACE_REMEDY)
@@ -144,7 +143,7 @@ def _crowd_reason(names: Sequence[str]) -> str:
 
 
 def _shared_name_reason(conflict: str, names: Sequence[str]) -> str:
-    shared = f"cannot be paired: other files share this name ({format_names(names)})"
+    shared = f"cannot be paired: these files share one name ({format_names(names)})"
     return f"{shared}; {conflict}"
 
 
@@ -158,17 +157,13 @@ def no_request_reason(meant: str) -> str:
     return f"is no request; did you mean {printable(meant)}? Rename it so, or delete it"
 
 
-def name_each(
-    names: Sequence[str], reason: str | Callable[[Sequence[str]], str]
-) -> Iterator[InboxNotice]:
-    """Yield a warning for each of the first few files of a group, and one for the rest. ``reason``
-    may be made from the names of the others."""
+def name_each(names: Sequence[str], reason: str) -> Iterator[InboxNotice]:
+    """Yield a warning for each of the first few files of a group, and one for the rest. One reason
+    for all, so that the page can say it once."""
     for number, name in enumerate(names[: MAX_SHOWN_NAMES + 1]):
-        others = (*names[:number], *names[number + 1 :])
-        why = reason if isinstance(reason, str) else reason(others)
         more = len(names) - MAX_SHOWN_NAMES if number == MAX_SHOWN_NAMES else 0
         shown = f"{printable(name)} ({more} such files)" if more else printable(name)
-        yield InboxNotice(shown, why, True)
+        yield InboxNotice(shown, reason, True)
 
 
 def unusable_reason(name: str) -> str | None:
@@ -212,4 +207,4 @@ def _ambiguity_notices(
             continue
         names = [entry.path.name for entry in group]
         conflict = describe_conflict(group, find_content)
-        yield from name_each(names, partial(_shared_name_reason, conflict))
+        yield from name_each(names, _shared_name_reason(conflict, names))

@@ -34,6 +34,11 @@ def find_mistakes(candidates: Iterable[Candidate]) -> Iterator[InboxNotice]:
                 yield notice.in_folder(hot_folder) if hot_folder else notice
 
 
+def is_mistaken(candidate: Candidate) -> bool:
+    """Return whether a pair fails at its turn as its sidecar is now. Of a folder others may not."""
+    return isinstance(candidate.source, Pair) and any(find_mistakes([candidate]))
+
+
 def queued_mistake(journal: Journal) -> str:
     """Return what is said of a claimed job whose sidecar is wrong; empty: it is in order. A member
     of a batch takes no other sidecar any more."""

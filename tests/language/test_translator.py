@@ -66,11 +66,11 @@ from heygem_daemon.language.translator import (
         ("2 h 5 min", "2 小时 5 分钟"),
         (
             (
-                "cannot be paired: other files share this name (a.mov); each holds pictures and"
+                "cannot be paired: these files share one name (a.mov); each holds pictures and"
                 " sound; give the sound that is meant as wav or m4a"
             ),
             (
-                "无法配对：其他文件也使用此名称（a.mov）；每个文件都有画面和声音；"
+                "无法配对：这些文件同名（a.mov）；每个文件都有画面和声音；"
                 "请把要用的声音存为 wav 或 m4a"
             ),
         ),

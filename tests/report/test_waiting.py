@@ -6,7 +6,13 @@ from heygem_daemon.durations import time_of_day
 from heygem_daemon.language.translator import translator
 from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
-from heygem_daemon.report.waiting import TURN, WaitingEntry, wait_reason, waiting_in_order
+from heygem_daemon.report.waiting import (
+    TURN,
+    WaitingEntry,
+    cannot_start,
+    wait_reason,
+    waiting_in_order,
+)
 
 NOON = time_of_day(43_200.0)
 RESTS = "waits for the active hours, until Mon 22:00 (CET)"
@@ -26,13 +32,17 @@ def ready(name: str, **fields: object) -> InboxStatus:
     return InboxStatus.model_validate({**values, **fields})
 
 
-def order(**fields: object) -> list[tuple[str, int | None]]:
-    """Return the names with their places."""
+def status_of(**fields: object) -> Status:
     values = {
         "version": "1", "pid": 1, "state": "working", "started": 0.0, "written": 0.0,
         "spool": "/s", "engine": "auto", "device": "auto",
     }  # fmt: skip
-    status = Status.model_validate({**values, **fields})
+    return Status.model_validate({**values, **fields})
+
+
+def order(**fields: object) -> list[tuple[str, int | None]]:
+    """Return the names with their places."""
+    status = status_of(**fields)
     return [(each.entry.name, each.place) for each in waiting_in_order(status)]
 
 
@@ -43,6 +53,19 @@ def test_jobs_batches_and_the_inbox_are_one_line() -> None:
         inbox=(ready("first", turn=0), ready("lone.wav", waits_for="partner"), ready("last")),
     )
     assert found == [("first", 1), ("second", 2), ("third", 3), ("fourth", 4), ("last", 5)]
+
+
+def test_what_cannot_start_as_it_is_is_listed_with_what_needs_a_person_alone() -> None:
+    wrong = job("claimed", turn=1, is_mistaken=True, reason="claimed.toml, line 1: unknown key")
+    waiting = [ready("b", is_mistaken=True, turn=0), ready("c", turn=2)]
+    inbox = [ready("b.toml", reason="unknown key", waits_for="attention"), *waiting]
+    fields = {"jobs": (wrong,), "inbox": tuple(inbox)}
+    assert order(**fields) == [("c", 1)]
+    found = [(each.name, each.reason) for each in cannot_start(status_of(**fields))]
+    assert found == [
+        ("b.toml", "unknown key"),
+        ("claimed", "claimed.toml, line 1: unknown key"),
+    ]
 
 
 def test_what_others_pass_has_no_place() -> None:

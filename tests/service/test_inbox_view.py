@@ -1,7 +1,10 @@
 """Which entries of a full inbox the status lists."""
 
+from dataclasses import replace
+
 import pytest
 
+from heygem_daemon.config.sidecar import FileVersion, SidecarAnswer
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.report.status_file import MAX_LISTED, MAX_LISTED_BYTES, shorten_inbox
 from heygem_daemon.service.candidates import Candidate
@@ -69,6 +72,17 @@ def test_long_names_of_one_kind_hide_no_other() -> None:
     found = counts(listed)
     assert found["ready"] > 5
     assert found["attention"] > found["arriving"] > 5
+
+
+def test_a_pair_with_a_wrong_sidecar_is_counted_once() -> None:
+    version = FileVersion(inode=1, size=1, mtime_ns=1)
+    answers = {"ready.toml": SidecarAnswer(version=version, refusal="ready.toml: unknown key")}
+    wrong = replace(candidate(1), answers=answers)
+    inbox = InboxView(ready=(candidate(0), wrong))
+    assert [each.is_mistaken for each in inbox.list_entries(3)] == [False, False, True]
+    more = inbox.unlisted(())
+    assert (more.attention, more.ready, more.inbox) == (1, 1, 2)
+    assert inbox.unlisted(inbox.list_entries(3)).inbox == 0
 
 
 def test_files_are_listed_in_the_order_in_which_they_came() -> None:

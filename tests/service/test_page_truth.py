@@ -53,6 +53,8 @@ class Jobs:
         self.ends_at: dict[str, float] = {}
         self.dropped: set[str] = set()
         self.cancelled: set[str] = set()
+        self.mistaken: set[str] = set()
+        """Those with a wrong sidecar."""
         harness.executor.answer = keep_running
 
     def drop(self, number: int) -> None:
@@ -66,6 +68,7 @@ class Jobs:
             self.harness.drop(f"{before}.mp4")
         if number % 9 == 4:
             (self.harness.spool.inbox / f"{name}.toml").write_text("crf = 'no'")
+            self.mistaken.add(name)
         self.dropped.add(name)
 
     def cancel(self, number: int) -> None:
@@ -99,8 +102,10 @@ class Jobs:
                 found[name] = frozenset({"results"})
             elif (spool.failed / name).exists():
                 found[name] = frozenset({"failed"})
+            elif name in claimed and claimed[name] in running:
+                found[name] = frozenset({"running"})
             elif name in claimed:
-                found[name] = frozenset({"running" if claimed[name] in running else "queue"})
+                found[name] = frozenset({"attention" if name in self.mistaken else "queue"})
             else:
                 found[name] = WAITING
         return found
@@ -151,6 +156,6 @@ def test_the_page_follows_fifty_jobs_through_all_states(
             assert shown.get(name, NOWHERE) in allowed, (name, rounds, before[-1][name])
         seen |= set(shown.items())
     sections = {section for _, section in seen}
-    assert sections == {"running", "queue", "arriving", "results", "failed"}
+    assert sections == {"running", "queue", "arriving", "attention", "results", "failed"}
     assert len({name for name, section in seen if section in ENDS}) == JOBS
     assert len(harness.failed()) >= JOBS // 10, "some are refused, wrong or cancelled"

@@ -520,10 +520,12 @@ class TestIncomplete:
         harness.drop("x.wav", "x.mp3", "x.mp4")
         harness.run_rounds(service, 12.0)
         told = {each.name: each.reason for each in harness.status().inbox}
-        assert told["x.mp3"].startswith(
-            "cannot be paired: other files share this name (x.mp4, x.wav); "
-        ), "a file is no other one to itself"
-        assert len(inbox(harness)) == 3
+        why = "cannot be paired: these files share one name (x.mp3, x.mp4, x.wav); rename them"
+        assert told == dict.fromkeys(("x.mp3", "x.mp4", "x.wav"), why)
+        page = (harness.spool.root / "status.txt").read_text()
+        assert page.startswith("heygem-daemon: The daemon is ready. 1 cannot start\n"), (
+            "one mistake"
+        )
         ask(harness, "x.cancel")
         harness.run_rounds(service, 6.0)
         assert (inbox(harness), harness.failed()) == ([], ["x", "x (2)", "x (3)"])
@@ -737,6 +739,10 @@ class TestMistakesInSidecars:
         assert (job.name, job.waits_for) == ("d", "turn")
         assert harness.logged('WARNING d.toml, line 2: face = "lft"') == 1
         assert harness.status().backlog.needs_attention == 1
+        page = (harness.spool.root / "status.txt").read_text()
+        assert "1 being made, 1 cannot start, 2 waiting\n" in page, "each thing is counted once"
+        assert page.count("  d.toml: ") == 2, "once in each language"
+        assert " d: waits for its turn" not in page
         sidecar.write_text('face = "left"\n')
         harness.run_rounds(service, 2.0)
         shown = {each.name: each.reason for each in harness.status().inbox}
@@ -766,6 +772,11 @@ class TestMistakesInSidecars:
         assert (queued.state, harness.failed()) == ("queued", [])
         assert (queued.reason or "").startswith('c.toml, line 1: face = "lft": must be')
         assert (queued.reason or "").endswith("unless the file is corrected before.")
+        page = (harness.spool.root / "status.txt").read_text()
+        assert "1 being made, 1 cannot start, 1 waiting\n" in page
+        attention = page.split("somebody has to do something\n")[1].split("\n\n")[0]
+        assert attention.startswith("  c: c.toml, line 1: ")
+        assert page.count("  c: c.toml, line 1: ") == 1, "the Chinese one is another"
         (harness.spool.inbox / "c.toml").write_text('face = "left"\n')
         harness.run_rounds(service, 10.0)
         queued = next(each for each in harness.status().jobs if each.name == "c")
