@@ -30,6 +30,9 @@ EXAMPLES: dict[str, object] = {
 }
 """A value for each option, for somebody who wrote one that is none."""
 
+KEYS_ARE_ENGLISH = "Keys are English words. "
+_EXAMPLE = f"Write for example: face = {format_value(EXAMPLES['face'])}. "
+
 _LINE = re.compile(r"""[ \t]*["']?(?P<key>[\w -]{1,64}?)["']?[ \t]*[=:]+[ \t]*(?P<value>[^#]*)""")
 _CHOICE = re.compile(r"'([\w-]+)'")
 """A choice in the message of a validation."""
@@ -38,18 +41,21 @@ _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 
 def advise(line: str) -> str:
     """Return a sentence, with a blank at its end, that says what to write instead of a wrong line
-    of a sidecar: what was meant, if that can be seen, or else an example for its key."""
+    of a sidecar: what was meant, if that can be seen, or else an example for its key. Empty where
+    its key is like none: the value says nothing then."""
     found = _LINE.match(plain_characters(line))
     if found is None:
         return 'Write each option on a line of its own, for example: face = "left". '
-    key = key_meant(found["key"]) or "face"
-    value = next((each for each in _values_meant(found["value"]) if _is_right(key, each)), None)
+    key = key_meant(found["key"])
+    if key is None:
+        return f"{_EXAMPLE}{KEYS_ARE_ENGLISH}" if not found["key"].isascii() else ""
+    value = next((each for each in _values_meant(found["value"]) if is_right(key, each)), None)
     if value is None:
         example = _nearest_value(key, found["value"]) or EXAMPLES[key]
         advice = f"Write for example: {key} = {format_value(example)}. "
     else:
         advice = f"Write: {key} = {format_value(value)}. "
-    return advice if found["key"].isascii() else f"{advice}Keys are English words. "
+    return advice if found["key"].isascii() else f"{advice}{KEYS_ARE_ENGLISH}"
 
 
 def lacks_quote(line: str) -> bool:
@@ -99,7 +105,8 @@ def _nearest_value(key: str, value: str) -> str | None:
     return None
 
 
-def _is_right(key: str, value: object) -> bool:
+def is_right(key: str, value: object) -> bool:
+    """Return whether an option can have a value."""
     try:
         JobOptions.model_validate({key: value})
     except ValidationError:

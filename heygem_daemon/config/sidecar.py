@@ -20,7 +20,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from heygem_daemon.config.job_options import JobOptions
-from heygem_daemon.config.option_advice import advise, foreign_key, key_meant, lacks_quote
+from heygem_daemon.config.option_advice import (
+    KEYS_ARE_ENGLISH,
+    advise,
+    foreign_key,
+    is_right,
+    key_meant,
+    lacks_quote,
+)
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
 from heygem_daemon.config.sidecar_text import decode_text, with_plain_signs
 from heygem_daemon.config.wording import describe_problem, format_value
@@ -149,7 +156,9 @@ def _parse(content: bytes, file_name: str) -> JobOptions:
         raise _undecodable(error, file_name) from error
     text, table, mistakes = _read_lines(text, file_name)
     try:
-        options = JobOptions.model_validate(table)
+        options = JobOptions.model_validate(
+            {key: _in_small_letters(key, value) for key, value in table.items()}
+        )
     except ValidationError as error:
         raise _all_told([*mistakes, *_wrong_values(error, text)], file_name) from error
     if mistakes:
@@ -182,8 +191,16 @@ def _all_told(mistakes: Iterable[_Mistake], file_name: str) -> BadInput:
     reasons = [f"{file_name}, line {each.line}: {each.problem}" for each in told]
     if more := len(found) - len(told):
         reasons.append(f"Mistakes that are not listed here: {more}.")
-    advice = "".join(dict.fromkeys(each.advice for each in told))
-    return BadInput(" ".join(reasons), advice + REMEDY)
+    advice = dict.fromkeys(each.advice.removesuffix(KEYS_ARE_ENGLISH) for each in told)
+    is_foreign = any(each.advice.endswith(KEYS_ARE_ENGLISH) for each in told)
+    end = KEYS_ARE_ENGLISH + REMEDY if is_foreign else REMEDY
+    return BadInput(" ".join(reasons), "".join(advice) + end)
+
+
+def _in_small_letters(key: str, value: object) -> object:
+    """Return a word in the small letters of the choice that it is; any other value as it is."""
+    small = value.lower() if isinstance(value, str) else value
+    return small if small != value and is_right(key, small) else value
 
 
 def _undecodable(error: UnreadableText, file_name: str) -> BadInput:

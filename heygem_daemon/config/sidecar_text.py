@@ -24,6 +24,8 @@ _PLAIN = str.maketrans(
         "＝": "=",
         "：": ":",
         "＃": "#",
+        "，": ",",
+        "；": ";",
         "－": "-",
         "．": ".",
         "＿": "_",
@@ -113,7 +115,7 @@ def _plain_line(line: str) -> str:
     found = _LINE.fullmatch(plain)
     if found is None:
         return plain if plain.lstrip().startswith("#") else line
-    key, rest = found["key"], found["rest"]
+    key, rest = found["key"], _without_signs_at_end(found["rest"])
     for pattern in (_BARE, _SINGLE, _HALF_QUOTED):
         if (value := pattern.fullmatch(rest)) is not None:
             comment = f"  {value['comment']}" if value["comment"] else ""
@@ -121,6 +123,15 @@ def _plain_line(line: str) -> str:
             small = word.lower()
             return f"{key} = {small if small in _TRUTH else _quoted(word)}{comment}"
     return f"{key} ={rest}"
+
+
+def _without_signs_at_end(rest: str) -> str:
+    """Return what follows the sign of equality without the commas and semicolons at its end, with
+    which other languages end a statement."""
+    bare, sign, comment = rest.partition("#")
+    value = bare.rstrip(" \t").rstrip(",; \t")
+    is_whole = all(bare.count(quote) % 2 == 0 for quote in "\"'")
+    return f"{value}  {sign}{comment}".rstrip() if is_whole and value != bare.rstrip() else rest
 
 
 def _quoted(word: str) -> str:

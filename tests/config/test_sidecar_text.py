@@ -45,6 +45,11 @@ def test_the_encodings_of_editors_are_read(encoding: str, line_end: str) -> None
         "face：“left”\ncrf：18",
         "\u3000face\u00a0= left\ncrf = 18",
         "face = 'left\"\ncrf = 18",
+        "face＝“left”，\ncrf = 18；",
+        "face = ‘left’；\ncrf = 18 ; # fine",
+        "face = left;\ncrf = 18,",
+        'face = "left",\ncrf = 18',
+        'face = "LEFT"; # the, left; one\ncrf = 18',
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -106,6 +111,23 @@ def test_what_is_not_plain_is_answered_with_what_to_type(text: str, advice: str)
     assert caught.value.reason.startswith("talk.toml, line 1: ")
     assert caught.value.remedy.startswith(advice)
     assert "priority" in caught.value.remedy
+
+
+@pytest.mark.parametrize("value", ['"Small"', "SMALL", "Small，"])
+def test_a_choice_is_read_in_any_case(value: str) -> None:
+    assert parse_sidecar(f"quality = {value}".encode(), "w.toml") == JobOptions(quality="small")
+
+
+def test_of_a_key_that_is_like_none_no_other_is_advised() -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_sidecar(b"face = left\nfce = left\ncolour = 3", "talk.toml")
+    assert caught.value.remedy.startswith('Write: face = "left". Correct or remove this file.')
+
+
+def test_that_keys_are_english_is_said_once() -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_sidecar("颜色 = 红\n质量 = 高".encode(), "talk.toml")
+    assert caught.value.remedy.count("Keys are English words.") == 1
 
 
 def test_the_right_line_is_blamed_in_every_encoding() -> None:
