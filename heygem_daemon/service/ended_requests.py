@@ -257,9 +257,16 @@ class EndedRequests:
         is_foreign = others.has_foreign or self._index.has_foreign(request, self._trusted)
         nothing = nothing_to(request, has_foreign=is_foreign)
         if is_foreign:
-            return Decision(answer=nothing)
+            text = "; ".join([nothing.text, *self._own_instead(request)])
+            return Decision(answer=Answer(text, is_refusal=True))
         text = "; ".join([nothing.text, *self._what_there_is(request, others)])
         return Decision(answer=Answer(text, is_refusal=True))
+
+    def _own_instead(self, request: Request) -> Iterator[str]:
+        """Yield a clause on what somebody dropped under a name that is another one's."""
+        if other := printable(self.find_other_name(request)):
+            name, verb = printable(request.name.strip()), request.verb
+            yield f"what you dropped as {name} is called {other}: ask with {other}.{verb}"
 
     def _what_there_is(self, request: Request, others: Namesakes) -> Iterator[str]:
         """Yield clauses on what somebody may have meant who named nothing that has ended."""

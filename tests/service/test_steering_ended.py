@@ -588,6 +588,28 @@ def test_a_stranger_changes_nothing(harness: ServiceHarness, service: Service) -
     assert all_files(harness) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+def test_who_asks_for_the_name_of_another_hears_the_own_one(
+    harness: ServiceHarness, service: Service
+) -> None:
+    for owner in (ANNA, MALLORY):
+        harness.drop("talk.wav", "talk.mp4")
+        for name in ("talk.wav", "talk.mp4"):
+            os.chown(harness.spool.inbox / name, owner, -1)
+        harness.run_rounds(service, 12.0)
+    (harness.spool.inbox / "talk.remove").touch()
+    os.chown(harness.spool.inbox / "talk.remove", MALLORY, -1)
+    harness.run_rounds(service, 8.0)
+    (text,) = [each.text for each in harness.status().requests]
+    assert text == (
+        "talk was dropped by somebody else, who alone can remove it; what you dropped as talk is"
+        " called talk (2): ask with talk (2).remove"
+    )
+    assert translator("zh")(text).endswith(
+        "；您以 talk 放入的任务现在叫 talk (2)：请用 talk (2).remove"
+    )
+
+
 def test_records_that_take_long_are_read_over_several_looks(
     harness: ServiceHarness, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
