@@ -8,7 +8,7 @@ from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.inbox_lines import inbox_lines
 from heygem_daemon.report.stages import STAGES
 from heygem_daemon.report.status import DeviceStatus, InboxStatus, JobStatus, Status
-from heygem_daemon.report.waiting import PlacedEntry, cannot_start, waiting_in_order
+from heygem_daemon.report.waiting import PlacedEntry, cannot_start, none_waits, waiting_in_order
 
 JobRow = tuple[object, ...]
 
@@ -119,8 +119,11 @@ def running_rows(status: Status) -> Iterator[JobRow]:
 
 
 def waiting_rows(status: Status) -> Iterator[JobRow]:
-    """Yield a row for what is complete and waits, claimed or in the inbox, with its place."""
+    """Yield a row for what is complete and waits, claimed or in the inbox, with its place. Batches
+    of which nothing waits any more are in the table of batches alone."""
     for each in waiting_in_order(status):
+        if none_waits(each.entry):
+            continue
         yield each.place or "", each.name, *_state(each), _with_estimate(each)
 
 

@@ -25,6 +25,7 @@ from heygem_daemon.report.waiting import (
     PlacedEntry,
     cannot_start,
     common_hold,
+    none_waits,
     waiting_in_order,
 )
 
@@ -62,6 +63,9 @@ class PageView:
     """Why nothing starts."""
 
     running: tuple[JobStatus, ...]
+    batches: tuple[QueueEntry, ...]
+    """The batches of which nothing waits any more: the rest is being made."""
+
     queue: tuple[QueueEntry, ...]
     """What is complete and waits, the next one first."""
 
@@ -122,7 +126,7 @@ class PageView:
     @property
     def is_new(self) -> bool:
         """Whether there is nothing yet of which the page could tell."""
-        waiting = self.queue or self.looked_at or self.arriving or self.attention
+        waiting = self.batches or self.queue or self.looked_at or self.arriving or self.attention
         ended = self.results or self.failures or self.cancelled
         return not (self.running or waiting or ended)
 
@@ -151,14 +155,20 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
     left_alone = inbox_lines(_entries(status, None))
     failures = find_failures(status, standpoint)
     unlisted = status.unlisted
+    waiting = list(waiting_in_order(status))
+    has_others = bool(standpoint.folder)
     return PageView(
         status=status,
         written=local_time(status.written),
         hold=common_hold(status),
         running=tuple(job for job in status.jobs if job.state == "running"),
+        batches=tuple(
+            _queue_entry(each, has_others=False) for each in waiting if none_waits(each.entry)
+        ),
         queue=tuple(
-            _queue_entry(each, has_others=bool(standpoint.folder))
-            for each in waiting_in_order(status)
+            _queue_entry(each, has_others=has_others)
+            for each in waiting
+            if not none_waits(each.entry)
         ),
         queue_more=unlisted.jobs + unlisted.batches + unlisted.ready,
         looked_at=looked_at,

@@ -139,6 +139,15 @@ def waiting_in_order(status: Status) -> Iterator[PlacedEntry]:
         yield PlacedEntry(each, place)
 
 
+def none_waits(entry: WaitingEntry) -> bool:
+    """Return whether this is a batch none of whose members waits: all that have not ended are being
+    rendered."""
+    if not isinstance(entry, BatchStatus):
+        return False
+    at_work = entry.published + entry.failed + len(entry.now)
+    return entry.packing or (bool(entry.now) and at_work >= entry.members)
+
+
 def by_turn(entry: WaitingEntry) -> int:
     """Sort entries by when they go; those of which that is not known come last."""
     return _LATER if entry.turn is None else entry.turn

@@ -3,7 +3,7 @@
 import re
 
 from heygem_daemon.page.renderer import SHOWN_FAILURES, TEXT_RULE, PageRenderer
-from heygem_daemon.report.status import InboxStatus, JobStatus, Status
+from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
 from tests.page.conftest import KEPT, MakeStatus, failed, published
 
@@ -83,3 +83,29 @@ def test_many_failures_do_not_hide_the_results(make_status: MakeStatus) -> None:
     assert "3 that failed before" in folded
     few = PageRenderer().html(make_status(finished=failures(SHOWN_FAILURES)), KEPT)
     assert "failed-before" not in few
+
+
+def test_a_batch_of_which_nothing_waits_is_not_among_what_waits(make_status: MakeStatus) -> None:
+    batch = BatchStatus(
+        id="b",
+        name="lesson",
+        dropped_as="lesson",
+        members=6,
+        published=4,
+        failed=0,
+        now=("talk", "f"),
+    )
+    other = JobStatus(id="2", name="f", state="running")
+    status = make_status(state="working", jobs=(RUNNING, other), batches=(batch,))
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
+    assert english.startswith("heygem-daemon: The daemon is at work. 2 being made\n")
+    made = english.partition("Being made at ")[2].partition("\n\n")[0]
+    assert "  lesson/: 4 of 6 done; now: talk, f\n" in f"{made}\n"
+    assert english.count("lesson/") == 1
+    assert "等待" not in chinese.splitlines()[0]
+    page = PageRenderer().html(status, KEPT)
+    assert "waiting" not in summary_of(page)
+    assert "lesson/" in page.split('<h2 id="running">')[1].split("</section>")[0]
+    more = batch.model_copy(update={"members": 7})
+    first = PageRenderer().text(status.model_copy(update={"batches": (more,)}), KEPT, "en")
+    assert first.startswith("heygem-daemon: The daemon is at work. 2 being made, 1 waiting\n")
