@@ -88,7 +88,7 @@ def test_all_show_one_order_while_it_runs_and_after_it_stopped(harness: ServiceH
     assert on_pages(harness) == (stopped, stopped)
     page = (harness.spool.root / "status.html").read_text()
     assert "is busy" not in page
-    assert "the next daemon may choose another" in page
+    assert "which may change once it runs again" in page
     names = [name for _, name in stopped]
     assert names.index("anna/0") < names.index("anna/1"), "what ran keeps its place"
     read = read_spool(harness.spool, harness.status(), harness.clock.wall(), ("anna", "night"))
