@@ -460,8 +460,8 @@ def test_a_failure_comes_with_what_to_do(make_status: MakeStatus) -> None:
         assert "Show one." in page
         assert page.count("Record one.") == page.count("There is no sound.")
     assert "    There is no face.\n    Show one.\n" in text
-    assert "of its name into the inbox, such as a.retry. The file" in text
-    assert "例如 a.重试。任务文件夹中的 reason.txt" in html
+    assert "of its name into the inbox, such as a.retry. Where a file" in text
+    assert "例如 a.重试。如果文件本身有问题" in html
     unheard = PageRenderer().text(make_status(finished=jobs), replace(KEPT, heeds_requests=False))
     assert ".retry" not in unheard
     assert "2: There is no sound.\n      Record one.\n" in text

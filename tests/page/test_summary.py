@@ -109,3 +109,11 @@ def test_a_batch_of_which_nothing_waits_is_not_among_what_waits(make_status: Mak
     more = batch.model_copy(update={"members": 7})
     first = PageRenderer().text(status.model_copy(update={"batches": (more,)}), KEPT, "en")
     assert first.startswith("heygem-daemon: The daemon is at work. 2 being made, 1 waiting\n")
+
+
+def test_the_hint_to_retry_says_when_it_cannot_help(make_status: MakeStatus) -> None:
+    status = make_status(finished=failures(1))
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
+    assert "that fails again: drop the corrected sound and video together instead" in english
+    assert "重试仍会失败" in chinese
+    assert "that fails again" in PageRenderer().html(status, KEPT)
