@@ -17,7 +17,9 @@ from heygem_daemon.errors import BadInput, EnvironmentFault
 from heygem_daemon.system import paths
 from heygem_daemon.system.checksum import sha256_of_file
 
-REPLACE_FILE_HINT = "Export or copy the file again and put the new one in the inbox."
+REPLACE_FILE_HINT = (
+    "Export or copy the file again, and put it into the inbox together with the other one."
+)
 _ACCESS_LIST = "system.posix_acl_access"  # acl(5)
 _NOT_REGULAR = {errno.ELOOP, errno.ENXIO, errno.EOPNOTSUPP, errno.EISDIR}
 _HELD = {errno.EAGAIN, errno.EBUSY, errno.ETXTBSY}
