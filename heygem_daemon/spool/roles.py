@@ -72,4 +72,8 @@ def describe_conflict(group: Sequence[FileEntry], find: FindContent) -> str:
         return "each holds sound alone; add the video, and rename or remove the other sound"
     if all(content == SILENT for content in contents):
         return "none holds a sound; rename them, and add a sound of the same name to each"
+    if set(contents) == {SOUND, NOTHING}:
+        return "none holds pictures that can be read; replace the video with a good copy"
+    if set(contents) == {SILENT, NOTHING}:
+        return "none holds a sound that can be read; replace the sound with a good copy"
     return "rename them"

@@ -31,6 +31,7 @@ KINDS: dict[str, Callable[[Ground, random.Random, range], None]] = {
 HONEST = 3
 """Number of honest pairs in each round: before the attack, after it, after another start."""
 
+NO_PAIR = re.compile("none holds (a sound|pictures)")
 DRAIN_SECONDS = 300.0
 """A round that is not finished by then has jobs without a verdict."""
 
@@ -202,12 +203,13 @@ class Round:
         return not waiting and not claimed and not list(self._unpublished_honest())
 
     def _unpaired(self) -> set[str]:
-        """Return the names in the inbox of which the status says that no sound is among them: the
-        damage has made the sound look like pictures to the demuxer. Only media are damaged so."""
+        """Return the names in the inbox of which the status says that no sound, or no picture, is
+        among them: the damage has made one look like the other to the demuxer. Only media are
+        damaged so."""
         if self._kind != "media" or not self._daemon.status.exists():
             return set()
         entries = json.loads(self._daemon.status.read_bytes())["inbox"]
-        return {each["name"] for each in entries if "none holds a sound" in each["reason"]}
+        return {each["name"] for each in entries if NO_PAIR.search(each["reason"])}
 
     def _unpublished_honest(self) -> Iterator[str]:
         for name, video in self._honest.items():

@@ -66,6 +66,8 @@ def test_two_files_of_one_name_are_a_pair(
         ({"a__mp3": SOUND, "a__wav": SOUND}, "each holds sound alone"),
         ({"a__mp3": SOUND, "a__wav": SOUND, "a__mp4": BOTH}, "rename them"),
         ({"a__mp4": NOTHING, "a__mov": NOTHING}, "rename them"),
+        ({"a__mp3": SOUND, "a__ogg": NOTHING}, "none holds pictures that can be read"),
+        ({"a__mp4": SILENT, "a__mov": NOTHING}, "none holds a sound that can be read"),
     ],
 )
 def test_what_fits_in_no_way_says_why(
