@@ -155,6 +155,16 @@ def nothing_to(request: Request, *, has_foreign: bool = False) -> Answer:
     return Answer(text, is_refusal=True)
 
 
+def part_of(request: Request, batch: str) -> Answer:
+    """Return the answer to a request to cancel or hurry one member of ``batch``."""
+    name, whole = printable(request.name.strip()), printable(batch)
+    if request.verb == "cancel":
+        text = f"{name} is a part of {whole}, which is cancelled as a whole: name {whole} instead"
+    else:
+        text = f"{name} is a part of {whole}, which goes first as a whole: name {whole} instead"
+    return Answer(text, is_refusal=True)
+
+
 def already_ended(request: Request, *, has_failed: bool) -> Answer:
     """Return the answer to a request to cancel or hurry what has ended."""
     name = printable(request.name.strip())

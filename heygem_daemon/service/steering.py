@@ -26,6 +26,7 @@ from heygem_daemon.service.decisions import (
     already_ended,
     decide_cancel,
     decide_hurry,
+    part_of,
 )
 from heygem_daemon.service.dispatch import Dispatcher
 from heygem_daemon.service.ended_requests import EndedRequests, Namesakes
@@ -239,8 +240,8 @@ class Steering:
             name = printable(request.name.strip())
             asked.waits_for = f"{name} is tried again first"
             return None
-        if not found and not has_acted and (ended := self._ended.find(request)):
-            return already_ended(request, has_failed=ended[-1].kind == "failed")
+        if not (found or has_acted) and (instead := self._find_instead(request, targets)):
+            return instead
         hurries.files |= {each.path for each in found if each.path is not None}
         if request.verb == "cancel":
             decision = decide_cancel(
@@ -264,6 +265,14 @@ class Steering:
                 return None
         asked.waits_for = decision.waits_for
         return decision.answer
+
+    def _find_instead(self, request: Request, targets: TargetIndex) -> Answer | None:
+        """Return the answer where a request to cancel or hurry names what has ended, or a part of a
+        batch; None: neither."""
+        if ended := self._ended.find(request):
+            return already_ended(request, has_failed=ended[-1].kind == "failed")
+        batch = targets.batch_of(request, self._trusted)
+        return part_of(request, batch) if batch else None
 
     def _act_on_ended(
         self,

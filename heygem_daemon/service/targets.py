@@ -87,11 +87,28 @@ class TargetIndex:
 
     def __init__(self) -> None:
         self._by_key: defaultdict[str, list[Target]] = defaultdict(list)
+        self._members: defaultdict[str, list[Target]] = defaultdict(list)
+        """Members of batches, by their own names alone."""
 
     def add(self, keys: Iterable[str], target: Target) -> None:
         """Add a target under its folded names."""
         for key in set(keys):
             self._by_key[key].append(target)
+
+    def add_member(self, key: str, target: Target) -> None:
+        """Add a member of a batch under its own folded name, by which no request means it."""
+        self._members[key].append(target)
+
+    def batch_of(self, request: Request, trusted: Collection[int]) -> str | None:
+        """Return the name of a batch that has a member of the request's name, and on which the
+        request may act; None: there is none."""
+        found = (each for key in request.keys for each in self._members.get(key, ()))
+        for each in found:
+            member = each.job.journal.member if each.job else None
+            may_act = request.is_about(each.folder) and request.may_act_on(each.owner, trusted)
+            if member is not None and may_act:
+                return full_name(each.folder if request.folder is None else "", member.batch)
+        return None
 
     def of(self, request: Request, trusted: Collection[int]) -> list[Target]:
         """Return what ``request`` means and may act on."""
@@ -168,6 +185,8 @@ def _add_job(
     owner, folder = owner_uid(job), job.journal.folder
     target = Target(stage, owner, folder, queued=queued, running=running, job=job)
     targets.add(keys_of_job(job, dropped_names), target)
+    if job.journal.member is not None:
+        targets.add_member(full_name(fold(folder), fold(job.name)), target)
 
 
 def owner_uid(job: Job) -> int | None:

@@ -189,6 +189,22 @@ def test_a_batch_that_waits_is_cancelled(harness: ServiceHarness) -> None:
     assert inbox(harness) == []
 
 
+def test_a_request_for_one_member_of_a_batch_names_the_batch(harness: ServiceHarness) -> None:
+    """It said that no such job waits, and went."""
+    harness.drop_batch("talks", "1.wav", "1.mp4", "2.wav", "2.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 8.0)
+    assert len(running_names(harness)) == 1
+    ask(harness, "2.cancel", "1.hurry", "3.cancel")
+    harness.run_rounds(service, 3.0)
+    said = requests(harness)
+    assert said["2.cancel"].startswith("2 is a part of talks, which is cancelled as a whole")
+    assert said["1.hurry"].startswith("1 is a part of talks, which goes first as a whole")
+    assert said["3.cancel"] == "no job 3 of yours waits or is rendered"
+    assert inbox(harness) == []
+    assert len(running_names(harness)) == 1
+
+
 def test_a_request_waits_until_its_pair_is_complete(harness: ServiceHarness) -> None:
     service = start(harness, seconds=1.0)
     harness.drop("a.wav", "a.mp4")
