@@ -393,7 +393,7 @@ def test_a_shared_file_that_nobody_may_link_stays_with_the_batch_until_a_retry(
     assert tree(spool)["inbox/show/bad.wav"] == b"content of t.wav"
     assert (closed.inputs / "t.wav").exists() == (limit > 0)
     if limit == 0:
-        with pytest.raises(BadInput, match=r"t\.wav is missing"):
+        with pytest.raises(BadInput, match=r"lacks t\.wav"):
             spool.retry("show/bad2")
     else:
         spool.retry("show/bad2")
