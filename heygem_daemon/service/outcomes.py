@@ -119,7 +119,8 @@ class JobOutcomes:
     @property
     def pausing(self) -> list[RunningJob]:
         """The jobs that have just paused, and are not in the queue again yet."""
-        return [each.running for each in self.pending if isinstance(each.verdict, Paused)]
+        paused = [each.running for each in self.pending if isinstance(each.verdict, Paused)]
+        return [each for each in paused if each.is_pausing and each.cancelled_by is None]
 
     def settle(self) -> None:
         """Record the outcomes that are due, and log how many lines were left out."""

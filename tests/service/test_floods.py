@@ -43,8 +43,8 @@ def test_many_spellings_of_one_name(harness: ServiceHarness, count: int) -> None
     status, log = sizes(harness)
     assert status < STATUS_BYTES
     assert log < LOG_BYTES
-    # Each notice names three of the others.
-    assert harness.logged(f"and {count - 4} more); rename them") == 4
+    # One reason for all, which names three of them.
+    assert harness.logged(f"and {count - 3} more); rename them") == 4
     assert "cannot be paired" in harness.status().inbox[0].reason
 
 

@@ -20,7 +20,7 @@ NAME = re.compile(r'<span class="name[^"]*">(?:<a [^>]*>|\d+\. )?(job-\d\d)')
 SECTION = re.compile(r'<section [^>]*aria-labelledby="(\w+)"(.*?)</section>', re.DOTALL)
 NOWHERE = "nowhere"
 
-ENDS = ("results", "failed")
+ENDS = ("results", "failed", "cancelled")
 WAITING = frozenset({"queue", "arriving", "attention"})
 """A file that was dropped shows in one of these sections."""
 
@@ -101,7 +101,8 @@ class Jobs:
             if (spool.outbox / f"{name}.mp4").exists():
                 found[name] = frozenset({"results"})
             elif (spool.failed / name).exists():
-                found[name] = frozenset({"failed"})
+                reason = (spool.failed / name / "reason.txt").read_text()
+                found[name] = frozenset({"cancelled" if "cancelled by" in reason else "failed"})
             elif name in claimed and claimed[name] in running:
                 found[name] = frozenset({"running"})
             elif name in claimed:
@@ -156,6 +157,6 @@ def test_the_page_follows_fifty_jobs_through_all_states(
             assert shown.get(name, NOWHERE) in allowed, (name, rounds, before[-1][name])
         seen |= set(shown.items())
     sections = {section for _, section in seen}
-    assert sections == {"running", "queue", "arriving", "attention", "results", "failed"}
+    assert sections == {"running", "queue", "arriving", "attention", *ENDS}
     assert len({name for name, section in seen if section in ENDS}) == JOBS
     assert len(harness.failed()) >= JOBS // 10, "some are refused, wrong or cancelled"
