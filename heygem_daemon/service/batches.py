@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from heygem_daemon.errors import EnvironmentFault, Interrupted
 from heygem_daemon.events.jobs import (
@@ -34,10 +33,6 @@ from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.owner_turns import OwnerTurns
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import MIB
-
-if TYPE_CHECKING:
-    pass
-
 
 MAX_BUGS = 5
 """After so many bugs a batch whose members have all ended is set aside."""

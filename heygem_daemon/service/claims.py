@@ -5,7 +5,6 @@ from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import ClaimFailed
@@ -26,9 +25,6 @@ from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import is_sidecar, printable
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.spool import Spool
-
-if TYPE_CHECKING:
-    pass
 
 MAX_LOGGED_FILES = 20
 """How many files of a batch of which nothing is made are logged one by one."""

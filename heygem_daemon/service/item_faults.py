@@ -6,7 +6,6 @@ again. It is set aside where a person keeps the daemon from its files, and after
 is a bug, or the item exhausts memory or stack.
 """
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +15,8 @@ from typing import TypeVar
 
 from heygem_daemon.errors import EnvironmentFault, NameContested
 from heygem_daemon.events.daemon import ItemLinesLeftOut, ItemSetAside, ItemWithheld
-from heygem_daemon.events.event import Event
 from heygem_daemon.report.failure_kind import FailureKind
-from heygem_daemon.service.line_budget import LineBudget
+from heygem_daemon.service.line_budget import LimitedLines
 from heygem_daemon.spool.names import printable
 
 T = TypeVar("T")
@@ -34,9 +32,6 @@ the daemon."""
 
 SECONDS_A_LINE = 30.0
 """How long it takes until one more may be logged."""
-
-SUMMARY_SECONDS = 600.0
-"""How often one line says how many were left out."""
 
 MAX_SHOWN_CHARACTERS = 200
 
@@ -99,10 +94,8 @@ class ItemFaults:
         """``monotonic`` returns monotonic seconds."""
         self._logged: dict[tuple[str, str], None] = {}
         self._monotonic = monotonic
-        self._withheld = LineBudget(BURST_LINES, SECONDS_A_LINE)
-        self._bugs = LineBudget(BURST_LINES, SECONDS_A_LINE)
-        self._left_out = 0
-        self._summarised_at = -math.inf
+        self._withheld = LimitedLines(BURST_LINES, SECONDS_A_LINE)
+        self._bugs = LimitedLines(BURST_LINES, SECONDS_A_LINE)
 
     def log(self, item: str, error: Exception) -> str:
         """Log ``error`` unless the item raised the same before. Return the reason as a sentence."""
@@ -112,22 +105,18 @@ class ItemFaults:
             self._logged[item, what] = None
             while len(self._logged) > MAX_REMEMBERED:
                 del self._logged[next(iter(self._logged))]
-            if withheld:
-                self._log_line(ItemWithheld(item, what), self._withheld)
-            else:
-                self._log_line(ItemSetAside(item, what), self._bugs, error)
+            now = self._monotonic()
+            if withheld and self._withheld.take(1, now):
+                ItemWithheld(item, what).log()
+            elif not withheld and self._bugs.take(1, now):
+                ItemSetAside(item, what).log(error=error)
         return what if withheld else f"The daemon could not handle it ({what})."
 
-    def _log_line(self, event: Event, lines: LineBudget, error: Exception | None = None) -> None:
-        """Log an event as long as there are few, with the traceback of ``error``."""
+    def summarise(self) -> None:
+        """Say how many items were set aside without a line of their own."""
         now = self._monotonic()
-        if lines.take(1, now):
-            event.log(error=error)
-        else:
-            self._left_out += 1
-        if self._left_out and now - self._summarised_at >= SUMMARY_SECONDS:
-            ItemLinesLeftOut(self._left_out).log()
-            self._left_out, self._summarised_at = 0, now
+        if left_out := self._withheld.summarise(now) + self._bugs.summarise(now):
+            ItemLinesLeftOut(left_out).log()
 
     def collect(
         self, items: Iterable[T], step: Callable[[T], R], name: Callable[[T], str]

@@ -19,8 +19,8 @@ JOB_LINES = LineLimit(300, 1.0, JobLinesLeftOut)
 drops such pairs all day would push everything else out of the log."""
 
 LINES_OF_A_JOB = 4
-"""How many lines a published job gives back: its claim, its start, and what its batch says. Who
-has jobs published is never limited, however many users share his name on the server."""
+"""How many lines a publication gives back: those of the job's claim and start, and of its batch. So
+nobody is limited whose jobs are published, even where many people have one user name."""
 
 
 class JobLog:

@@ -125,6 +125,7 @@ class JobOutcomes:
     def settle(self) -> None:
         """Record the outcomes that are due, and log how many lines were left out."""
         self._log.summarise()
+        self.faults.summarise()
         now = self._clock.monotonic()
         for ended in [each for each in self.pending if each.retry_at <= now]:
             try:
@@ -278,8 +279,7 @@ class JobOutcomes:
 
     def _put_back(self, ended: EndedAttempt, fault: str, now: float) -> None:
         job = self._spool.defer(ended.running.job, fault)
-        queued = ended.running.queued
-        seconds = pause_after_device_fault(ended)
+        queued, seconds = ended.running.queued, pause_after_device_fault(ended)
         of_weights = isinstance(ended.verdict, Deferred) and ended.verdict.of_weights
         back = self._queue.put_back(queued, job, fault, now, seconds, lacks_weights=of_weights)
         if seconds == 0.0:

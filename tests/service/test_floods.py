@@ -8,10 +8,10 @@ import pytest
 from heygem_daemon.report.status import InboxStatus
 from heygem_daemon.report.status_file import MAX_LISTED, shorten
 from heygem_daemon.service.claims import MAX_LOGGED_FILES
+from heygem_daemon.service.line_budget import SUMMARY_SECONDS
 from heygem_daemon.service.notice_log import (
     BURST_LINES,
     SECONDS_A_LINE,
-    SUMMARY_SECONDS,
     NoticeLog,
 )
 from heygem_daemon.service.notices import InboxNotice
