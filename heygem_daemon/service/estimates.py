@@ -219,11 +219,11 @@ def _of_jobs(
         is_known = pace.tells(item.seconds) and not _is_folder(item)
         seconds = pace.cycle(item.seconds) if is_known else 0.0
         starts = places.take(snapshot.hours_of(item.folder), seconds)
-        if isinstance(item, QueuedJob) and item.fruitless_pauses:
-            continue  # it has lost work: nobody knows how often that happens
+        # What has lost work in pauses may do so again.
+        is_steady = not (isinstance(item, QueuedJob) and item.fruitless_pauses)
         rests = snapshot.rest_in(item.folder) is not None
         # From then on those that rest now take turns with the others.
-        if starts is not None and (rests or starts < opening):
+        if is_steady and starts is not None and (rests or starts < opening):
             ready = starts + pace.seconds(item.seconds) - wall if is_known else None
             yield _key(item), Estimate(max(0.0, starts - wall), ready)
         if not is_known:

@@ -1,5 +1,7 @@
 """When waiting jobs start and are ready."""
 
+from dataclasses import replace
+
 import pytest
 
 from heygem_daemon.config.hours import ActiveHours, parse_hours
@@ -76,6 +78,28 @@ def test_none_is_given_while_a_claimed_job_is_held_back(harness: ServiceHarness)
     (held,) = [each for each in harness.status().jobs if each.state == "deferred"]
     assert held.retry_at is not None
     assert told(harness) == {}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_none_is_given_to_a_job_that_has_lost_work_in_pauses(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    """It may happen again. What is behind it is told, unless nobody knows how long it takes."""
+    service = harness.service()
+    harness.executor.answer = keep_running
+    for number in range(8):
+        harness.drop(f"{number}.wav", f"{number}.mp4")
+        harness.clock.now += 0.01
+    harness.run_rounds(service, 8)
+    for _ in range(3):
+        finish_running(harness, service)
+    assert set(told(harness)) == {"4", "5", "6", "7"}
+    waiting = service._dispatcher._queue._waiting
+    job_id, first = next(iter(waiting.items()))
+    waiting[job_id] = replace(first, fruitless_pauses=1)
+    monkeypatch.setattr(Pace, "tells", lambda _pace, _length: is_known)
+    harness.run_rounds(service, 3)
+    assert set(told(harness)) == ({"5", "6", "7"} if is_known else set())
 
 
 def test_none_is_given_to_a_job_that_will_fail_nor_after_the_end(harness: ServiceHarness) -> None:
