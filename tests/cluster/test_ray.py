@@ -3,8 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,20 +14,6 @@ pytest.importorskip("ray", reason="Ray is not installed: 'make cluster' installs
 
 ELSEWHERE_SECONDS = 15.0
 """Within which the jobs of a dead node start elsewhere."""
-
-
-@pytest.fixture
-def machines() -> Iterator[Machines]:
-    machines = Machines()
-    yield machines
-    machines.close()
-
-
-@pytest.fixture
-def daemon(tmp_path: Path, machines: Machines) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path / "spool", machines.address, machines.environment)
-    yield daemon
-    daemon.close()
 
 
 @pytest.mark.timeout(900)

@@ -2,8 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,20 +14,6 @@ pytest.importorskip("ray", reason="Ray is not installed: 'make cluster' installs
 
 SECONDS = 150.0
 NODES = ("anna", "bert")
-
-
-@pytest.fixture
-def machines() -> Iterator[Machines]:
-    machines = Machines()
-    yield machines
-    machines.close()
-
-
-@pytest.fixture
-def daemon(tmp_path: Path, machines: Machines) -> Iterator[Daemon]:
-    daemon = Daemon(tmp_path / "spool", machines.address, machines.environment)
-    yield daemon
-    daemon.close()
 
 
 def render(daemon: Daemon, name: str) -> str:

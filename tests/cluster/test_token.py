@@ -1,6 +1,5 @@
 """Ray's token: a node or a daemon without the right one gets nothing, and its own log says why."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,6 @@ WRONG = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 32}
 NONE = {"RAY_AUTH_MODE": "disabled"}
 UNSET = {"RAY_AUTH_MODE": "token"}
 REFUSED = "the token of this machine is missing or is not that of the head: see RAY_AUTH_MODE"
-
-
-@pytest.fixture
-def machines() -> Iterator[Machines]:
-    machines = Machines()
-    yield machines
-    machines.close()
 
 
 @pytest.mark.timeout(400)
