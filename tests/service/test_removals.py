@@ -3,8 +3,9 @@
 import errno
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -16,6 +17,8 @@ from tests.fakes.executor import refuse, rendered
 from tests.fakes.service import ServiceHarness
 from tests.service.killed import ArmedDisk, on_other_spool
 from tests.spool.conftest import Killed
+
+P = TypeVar("P")
 
 FILE, COMMAND = "talk.remove", "heygem-daemon remove talk"
 OF_MEMBER = "heygem-daemon remove show/talk"
@@ -57,6 +60,30 @@ def answers(harness: ServiceHarness, name: str) -> list[str]:
     return [each.text for each in harness.status().requests if each.name == name]
 
 
+def killed_at_each_step(
+    harness: ServiceHarness, tmp_path: Path, prepare: Callable[[ServiceHarness], P]
+) -> Iterator[tuple[int, ServiceHarness, P]]:
+    """Yield what a service left that was killed at one step after the other, and then started
+    again; with what ``prepare`` returned, which has made its spool and asked."""
+    for step in itertools.count(1):
+        disk = ArmedDisk()
+        each = on_other_spool(harness, tmp_path / str(step), disk)
+        prepared = prepare(each)
+        service = each.service()
+        disk.left = step
+        try:
+            each.run_rounds(service, 3.0)
+        except Killed:
+            each.kill(service)
+        else:
+            break
+        disk.left = -1
+        each.run_rounds(each.service(), 6.0)
+        yield step, each, prepared
+        each.close()
+    assert step > 6
+
+
 @pytest.mark.parametrize(
     ("kinds", "meant", "name"),
     [
@@ -69,23 +96,11 @@ def answers(harness: ServiceHarness, name: str) -> list[str]:
 def test_a_removal_killed_at_any_step_deletes_once_what_it_meant_and_is_answered(
     harness: ServiceHarness, tmp_path: Path, kinds: tuple[str, ...], meant: int, name: str
 ) -> None:
-    for step in itertools.count(1):
-        disk = ArmedDisk()
-        each = on_other_spool(harness, tmp_path / str(step), disk)
+    def prepare(each: ServiceHarness) -> tuple[set[str], str | None]:
         ended = end_jobs(each, *kinds)
-        kept = set().union(*ended[:meant], *ended[meant + 1 :])
-        identity = ask(each, name)
-        service = each.service()
-        disk.left = step
-        try:
-            each.run_rounds(service, 3.0)
-        except Killed:
-            each.kill(service)
-        else:
-            break
-        disk.left = -1
-        again = each.service()
-        each.run_rounds(again, 6.0)
+        return set().union(*ended[:meant], *ended[meant + 1 :]), ask(each, name)
+
+    for step, each, (kept, identity) in killed_at_each_step(harness, tmp_path, prepare):
         assert files_of_people(each) == kept, step
         (told,) = answers(each, name)
         assert told.startswith("talk is deleted"), step
@@ -95,9 +110,7 @@ def test_a_removal_killed_at_any_step_deletes_once_what_it_meant_and_is_answered
             assert answer is not None, step
             assert answer.text == told, step
         assert [*each.spool.inbox.iterdir()] == []
-        assert [*find_all(each.spool, disk)] == []
-        each.close()
-    assert step > 6
+        assert [*find_all(each.spool, each.spool.files)] == []
 
 
 def end_batches(harness: ServiceHarness) -> None:
@@ -120,27 +133,16 @@ def test_a_removal_of_a_member_killed_at_any_step_deletes_what_it_deletes_withou
     kept = files_of_people(harness)
     assert {"outbox/older/talk.mp4", "outbox/show/other.mp4"} <= kept
     assert "outbox/show/talk.mp4" not in kept
-    for step in itertools.count(1):
-        disk = ArmedDisk()
-        each = on_other_spool(harness, tmp_path / str(step), disk)
+
+    def prepare(each: ServiceHarness) -> None:
         end_batches(each)
         ask(each, OF_MEMBER)
-        service = each.service()
-        disk.left = step
-        try:
-            each.run_rounds(service, 3.0)
-        except Killed:
-            each.kill(service)
-        else:
-            break
-        disk.left = -1
-        each.run_rounds(each.service(), 6.0)
+
+    for step, each, _ in killed_at_each_step(harness, tmp_path, prepare):
         assert files_of_people(each) == kept, step
         (told,) = answers(each, OF_MEMBER)
         assert told.startswith("show/talk is deleted"), step
-        assert [*find_all(each.spool, disk)] == []
-        each.close()
-    assert step > 6
+        assert [*find_all(each.spool, each.spool.files)] == []
 
 
 @pytest.mark.parametrize("kinds", [("published", "failed"), ("failed", "published")])
