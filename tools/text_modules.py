@@ -82,6 +82,7 @@ MODULES = (
     "render/quality.py",
     "render/template.py",
     "report/backlog.py",
+    "report/batch_status.py",
     "report/liveness.py",
     "report/status.py",
     "report/totals.py",

@@ -8,7 +8,8 @@ from pathlib import Path
 from heygem_daemon import __version__
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.report.backlog import Backlog, WaitFor
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.batch_status import BatchStatus
+from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import shorten, shorten_inbox
 from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.report.waiting import TURN, WaitingEntry, all_in_order, by_turn, rests

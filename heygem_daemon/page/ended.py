@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from heygem_daemon.page.forms import address_from, local_time, place_of
+from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob, Outcome
-from heygem_daemon.report.status import BatchStatus, Status
+from heygem_daemon.report.status import Status
 from heygem_daemon.spool.names import natural_key, printable
 
 DAY_SECONDS = 86_400.0

@@ -15,8 +15,9 @@ from heygem_daemon.page.ended import (
     still_there,
 )
 from heygem_daemon.page.forms import local_time
+from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
-from heygem_daemon.report.status import BatchStatus, Status
+from heygem_daemon.report.status import Status
 from heygem_daemon.spool.names import natural_key
 
 

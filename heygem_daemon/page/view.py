@@ -14,13 +14,8 @@ from heygem_daemon.page.failed import FailedEntry, find_failures
 from heygem_daemon.page.forms import local_time
 from heygem_daemon.page.inbox_lines import InboxLine, inbox_lines
 from heygem_daemon.report.backlog import WaitFor
-from heygem_daemon.report.status import (
-    BatchStatus,
-    DaemonState,
-    InboxStatus,
-    JobStatus,
-    Status,
-)
+from heygem_daemon.report.batch_status import BatchStatus
+from heygem_daemon.report.status import DaemonState, InboxStatus, JobStatus, Status
 from heygem_daemon.report.waiting import (
     PlacedEntry,
     cannot_start,

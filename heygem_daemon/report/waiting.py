@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from heygem_daemon.durations import time_of_day
 from heygem_daemon.report.backlog import CLAIMABLE
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.batch_status import BatchStatus
+from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 
 ORDER_NOTE = "What waits is listed in the last known order, which may change once it runs again."
 """Said where no daemon runs. Who was served when is known to the daemon that ended alone."""

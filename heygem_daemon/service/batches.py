@@ -12,8 +12,8 @@ from heygem_daemon.events.jobs import (
     BatchResultsMissing,
     BatchSummaryBlocked,
 )
+from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.finished import FinishedBatch
-from heygem_daemon.report.status import BatchStatus
 from heygem_daemon.service.finished_batches import (
     MAX_FINISHED_BATCHES,
     batch_owner,

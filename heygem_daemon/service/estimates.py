@@ -14,7 +14,8 @@ from typing import TypeVar
 from heygem_daemon.config.hours import ActiveHours
 from heygem_daemon.durations import roughly
 from heygem_daemon.report.backlog import CLAIMABLE
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
+from heygem_daemon.report.batch_status import BatchStatus
+from heygem_daemon.report.status import InboxStatus, JobStatus
 from heygem_daemon.report.waiting import TURN
 from heygem_daemon.service.candidates import Candidate
 from heygem_daemon.service.inbox_view import InboxView, RestIn

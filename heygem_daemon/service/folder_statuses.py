@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from heygem_daemon.report.backlog import CLAIMABLE, Backlog
+from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.request_status import RequestStatus
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.report.status_file import shorten
 from heygem_daemon.report.waiting import common_hold
 from heygem_daemon.service.estimates import Estimates

@@ -36,10 +36,11 @@ from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
 from heygem_daemon.service.sidecar_mistakes import find_mistakes
 from heygem_daemon.service.unused_files import find_unused
 from heygem_daemon.spool.deciders import deciders
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, can_open, is_open_for_writing, scan
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
 from heygem_daemon.spool.job import Pair
 from heygem_daemon.spool.mounts import effective_quiet_seconds, find_mount
 from heygem_daemon.spool.names import fold, printable
+from heygem_daemon.spool.open_files import can_open, is_open_for_writing
 from heygem_daemon.spool.pairing import Pairing
 from heygem_daemon.spool.recheck import is_as_scanned
 from heygem_daemon.spool.requests import full_name

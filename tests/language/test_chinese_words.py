@@ -16,15 +16,9 @@ from heygem_daemon.language.template import parse_template
 from heygem_daemon.language.translator import translator
 from heygem_daemon.page.renderer import PageRenderer
 from heygem_daemon.report.backlog import Backlog
+from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.request_status import RequestStatus
-from heygem_daemon.report.status import (
-    BatchStatus,
-    DeviceStatus,
-    DiskStatus,
-    InboxStatus,
-    JobStatus,
-    Status,
-)
+from heygem_daemon.report.status import DeviceStatus, DiskStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.service.notices import unusable_reason
 from tests.page.conftest import KEPT, NOW, failed
 from tests.page.test_ended import BATCH, member

@@ -4,8 +4,8 @@ from heygem_daemon.page.ended import find_results
 from heygem_daemon.page.failed import find_failures
 from heygem_daemon.page.renderer import TEXT_RULE, PageRenderer
 from heygem_daemon.page.view import build_view
+from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
-from heygem_daemon.report.status import BatchStatus
 from tests.page.conftest import ATTACK, FOR_EVER, KEPT, NOW, MakeStatus, failed, published
 
 BAD = {"cancelled": False, "reason": "Dark."}

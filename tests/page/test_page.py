@@ -17,8 +17,9 @@ from heygem_daemon.page.renderer import HTML_NAME, TEXT_NAME, TEXT_RULE, PageRen
 from heygem_daemon.page.view import build_view
 from heygem_daemon.page.writer import KEEPALIVE_SECONDS, LEAST_SECONDS, PageWriter
 from heygem_daemon.report.backlog import Backlog
+from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.request_status import RequestStatus
-from heygem_daemon.report.status import BatchStatus, DeviceStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.status import DeviceStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.system import paths
 from tests.page.conftest import FOR_EVER, KEPT, NOW, MakeStatus, failed, published

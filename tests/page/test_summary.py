@@ -3,7 +3,8 @@
 import re
 
 from heygem_daemon.page.renderer import SHOWN_FAILURES, TEXT_RULE, PageRenderer
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.batch_status import BatchStatus
+from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
 from tests.page.conftest import KEPT, MakeStatus, failed, published
 

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import get_args
 
 from heygem_daemon.report.backlog import Backlog, WaitFor, state_of
+from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.counts import Counts
 from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.metrics import format_prometheus, write_metrics
 from heygem_daemon.report.status import (
-    BatchStatus,
     DeviceStatus,
     DiskStatus,
     GpuWarning,

@@ -4,7 +4,8 @@ import pytest
 
 from heygem_daemon.durations import time_of_day
 from heygem_daemon.language.translator import translator
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus, Status
+from heygem_daemon.report.batch_status import BatchStatus
+from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
 from heygem_daemon.report.waiting import (
     TURN,

@@ -8,7 +8,8 @@ from heygem_daemon.config.hours import ActiveHours, parse_hours
 from heygem_daemon.config.media_content import MediaContent
 from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Deferred
-from heygem_daemon.report.status import BatchStatus, InboxStatus, JobStatus
+from heygem_daemon.report.batch_status import BatchStatus
+from heygem_daemon.report.status import InboxStatus, JobStatus
 from heygem_daemon.service.contents import ContentProbe, Version
 from heygem_daemon.service.estimates import Estimate, Estimates, Places
 from heygem_daemon.service.loop import Service

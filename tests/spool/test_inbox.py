@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.spool.inbox import FolderSnapshot, can_open, scan
+from heygem_daemon.spool.inbox import FolderSnapshot, scan
+from heygem_daemon.spool.open_files import can_open
 
 
 def _names(snapshot: FolderSnapshot) -> set[str]:
@@ -82,10 +83,3 @@ def test_undecodable_names_are_found_and_can_be_opened(tmp_path: Path) -> None:
 def test_a_missing_inbox_is_an_environment_fault(tmp_path: Path) -> None:
     with pytest.raises(SpoolUnavailable):
         scan(tmp_path / "gone")
-
-
-def test_rule_9_an_unreadable_file_is_detected(tmp_path: Path) -> None:
-    held = tmp_path / "held.wav"
-    held.touch(mode=0)
-    assert can_open(held) == os.access(held, os.R_OK)
-    assert can_open(tmp_path / "gone.wav")

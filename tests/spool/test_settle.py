@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, is_open_for_writing, scan
+from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot, scan
+from heygem_daemon.spool.open_files import is_open_for_writing
 from heygem_daemon.spool.settle import MAX_FAULTS, RETRY_SECONDS, Settler
 
 FILE = FileEntry(Path("/inbox/talk.mp4"), "video", 1000, 10, 10, 7, 1)
@@ -239,14 +240,6 @@ def test_rule_6_a_writer_that_pauses_for_ever_is_never_interrupted(tmp_path: Pat
             assert found.settled == frozenset()
         assert "open for writing" in found.waiting_reasons[path]
     assert settler.observe(scan(tmp_path), 501).settled == {path}
-
-
-def test_rule_6_a_reader_is_no_writer(tmp_path: Path) -> None:
-    path = tmp_path / "talk.mp4"
-    path.write_bytes(b"whole")
-    with path.open("rb"):
-        assert not is_open_for_writing(path)
-    assert not is_open_for_writing(tmp_path / "none")
 
 
 def test_rule_6_a_replaced_file_settles_from_the_start(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from watchdog.observers.api import BaseObserver, EventEmitter
 
-from heygem_daemon.spool.inbox import can_open, scan
+from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.mounts import MountInfo
+from heygem_daemon.spool.open_files import can_open
 from heygem_daemon.spool.watcher import InboxWatcher
 
 LOCAL = MountInfo(Path("/"), "ext4", is_network=False)
