@@ -1,8 +1,9 @@
 """Draw chunks of a job that another worker renders, and that is longer than the queue.
 
-Both may be on different machines. All that an assistant writes lies in a folder of its own in the
-job's workspace, which the daemon has made; from there the daemon takes the finished chunks. When it
-takes the folder away, whatever the assistant still writes belongs to no job.
+Both may be on different machines. An assistant draws into a folder of its own in the job's
+workspace, which the daemon has made; from there the daemon takes the finished chunks. Beside it, an
+assistant only makes its claims. When the daemon takes the folder away, the claims no longer count,
+and whatever the assistant still draws belongs to no job.
 """
 
 from pathlib import Path

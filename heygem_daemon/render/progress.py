@@ -140,7 +140,7 @@ class ReviewReporter:
         self._report()
 
     def note_measured(self, done: int, of: int) -> None:
-        """Report that so many of the pictures have been measured that are to be."""
+        """Report that ``done`` of the ``of`` pictures to be measured have been."""
         self._measured_share = done / of if of else 1.0
         self._report()
 

@@ -52,7 +52,7 @@ class Assistant:
     """The job whose chunks it draws."""
     device: DeviceChoice
     folder: Path
-    """In the job's workspace; it writes nowhere else."""
+    """In the job's workspace; it draws nowhere else."""
     chunk: int = 0
     """Number of the chunk that it draws, from 1; 0 before the first."""
     stopping_since: float | None = None

@@ -8,10 +8,11 @@ DEVICE_FAULT_EXTRA_SECONDS = 3.0
 """How much longer than the device a job waits after a device fault: the quarantine and the job's
 pause are of equal length, and another job is to try the device first."""
 LOST_NODE_SECONDS = 3.0
-"""How long a job waits that lost its node again: each loss is known after up to 6 s, and the job is
-to start elsewhere within 15 s."""
+"""How long a job waits after it lost its node again. A loss is known after up to 6 s, and the job
+must start elsewhere within 15 s."""
 MAX_LOST_NODES = 3
-"""After so many losses in a row it waits as after other faults: it may be to blame."""
+"""A job that lost its node more often than that in a row waits as after other faults: it may be the
+cause."""
 
 
 def pause_after_device_fault(ended: EndedAttempt) -> float | None:

@@ -122,8 +122,7 @@ def say_why_unused(name: str, *, is_empty: bool = False) -> str:
 
 def first_unused(snapshot: FolderSnapshot) -> tuple[str, str] | None:
     """Return a clause about one of the files in a folder that nothing is made of, and what to do;
-    None: there is none. One whose kind is known goes before the others, and
-    the daemon's own are none."""
+    None: there is none. Files of a known kind go first; the daemon's own do not count."""
     names = [n for n in snapshot.unsupported_files if "/" not in n and not _is_own(n)]
     if not names:
         return None

@@ -1,8 +1,9 @@
 """The folders in which other workers draw chunks of a job, also those of other machines.
 
-An assistant writes only into its own folder, in the job's workspace. What it has finished is moved
-to the workspace from here. Its folder is its permission: when the assistant ends, or nobody knows
-what it does, the folder goes in one rename, and what it writes later belongs to no job.
+An assistant draws only into its own folder, in the job's workspace; beside it, it makes files that
+claim chunks. What it has finished is moved to the workspace from here. Its folder is its
+permission: when the assistant ends, or nobody knows what it does, the folder goes in one rename,
+and what it draws later belongs to no job.
 """
 
 import secrets
