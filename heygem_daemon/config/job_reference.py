@@ -1,14 +1,17 @@
 """What each option of a job is, in words: its kind and range. The help of ``submit`` is made from
 it. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from heygem_daemon.config.choices import MAX_FACES
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.config.reference import bounds_of, kind_of
 from heygem_daemon.config.settings import Settings
+from heygem_daemon.config.wording import format_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,13 @@ class DescribedJobOption:
     text: str
     is_switch: bool
     """Whether it is on or off."""
+
+    @property
+    def values(self) -> str:
+        """What it can be, as it stands in a sidecar: '"left" | "right"', '0 … 51'."""
+        if self.bounds:
+            return self.bounds.removeprefix("from ").replace(" to ", " … ")
+        return " | ".join(map(_as_written, self.kind.split("|")))
 
     @property
     def help(self) -> str:
@@ -47,6 +57,14 @@ def _describe(key: str, schema: Mapping[str, Any]) -> DescribedJobOption:
         text=own or (setting.description if setting else None) or "",
         is_switch=schema.get("type") == "boolean",
     )
+
+
+def _as_written(choice: str) -> str:
+    """Return a choice as it stands in a sidecar; any number stands for that of a face."""
+    if choice == "NUMBER":
+        return f"1 … {MAX_FACES}"
+    is_text = re.fullmatch(r"true|false|-?\d+", choice) is None
+    return format_value(choice) if is_text else choice
 
 
 def _without_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -32,6 +32,9 @@ class Standpoint:
     heeds_requests: bool = True
     """Whether he can steer jobs by files in the inbox."""
 
+    hot_folders: tuple[str, ...] = ()
+    """The hot folders that he finds in the inbox."""
+
     def address(self, path: str) -> str:
         """Return the address of a path below the spool's root; empty: it leads to nothing."""
         page = f"outbox/{self.folder}" if self.folder else ""

@@ -10,6 +10,9 @@ from dataclasses import replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from heygem_daemon.config.job_reference import describe_job_options
+from heygem_daemon.config.option_advice import EXAMPLES
+from heygem_daemon.config.wording import format_value
 from heygem_daemon.durations import roughly
 from heygem_daemon.language.translator import Language, LanguageSetting, Translator, in_each
 from heygem_daemon.page.bilingual import BilingualTexts
@@ -57,6 +60,9 @@ REQUESTS = (
 )
 """What people can ask of a job, each by a file."""
 
+OPTIONS = ("face", "quality")
+"""What examples of a sidecar set."""
+
 EXAMPLE = "hello"
 """The job's name in what the page says of how it works."""
 
@@ -91,6 +97,8 @@ class PageRenderer:
             fresh_seconds=FRESH_SECONDS,
             local_time=local_time,
             look_milliseconds=LOOK_MILLISECONDS,
+            options=describe_job_options(),
+            option_examples=[f"{key} = {format_value(EXAMPLES[key])}" for key in OPTIONS],
             order_note=ORDER_NOTE,
             others_first=others_first,
             patience_milliseconds=PATIENCE_MILLISECONDS,

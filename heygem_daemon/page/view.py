@@ -1,5 +1,6 @@
 """What the status page shows, made from a status. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heygem_daemon.counts import counted
@@ -23,6 +24,10 @@ from heygem_daemon.report.waiting import (
     none_waits,
     waiting_in_order,
 )
+from heygem_daemon.spool.names import printable
+
+MAX_INBOXES = 10
+"""How many hot folders the page names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,9 @@ class PageView:
     heeds_requests: bool
     """Whether its readers can steer jobs by files in the inbox."""
 
+    inboxes: str
+    """The inboxes of the hot folders that its readers find; empty: none."""
+
     @property
     def is_new(self) -> bool:
         """Whether there is nothing yet of which the page could tell."""
@@ -184,6 +192,7 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
         retention_days=standpoint.retention_days,
         folder=standpoint.folder,
         heeds_requests=standpoint.heeds_requests,
+        inboxes=_name_inboxes(standpoint.hot_folders),
     )
 
 
@@ -195,6 +204,12 @@ def others_first(count: int) -> str:
 def days_kept(days: float) -> str:
     """Return for how long files are kept, in words."""
     return counted(days, "1 day", "{count} days")
+
+
+def _name_inboxes(folders: Sequence[str]) -> str:
+    """Return the inboxes of hot folders, the first ones where there are many."""
+    named = [f"inbox/{printable(each)}/" for each in sorted(folders)[:MAX_INBOXES]]
+    return ", ".join([*named, "…"] if len(folders) > MAX_INBOXES else named)
 
 
 def _queue_entry(waiting: PlacedEntry, *, has_others: bool) -> QueueEntry:

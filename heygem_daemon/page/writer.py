@@ -32,6 +32,8 @@ class PageWriter:
         self._pause = LEAST_SECONDS
         self.heeds_requests = True
         """Whether people can steer jobs by files in the inbox."""
+        self.hot_folders: tuple[str, ...] = ()
+        """The hot folders of now."""
         self.faults: dict[str, Exception] = {}
         """Why each of its files could not be written the last time, by its path in the spool."""
 
@@ -55,6 +57,7 @@ class PageWriter:
             retention_days,
             lambda path: os.path.lexists(self._root / path),
             heeds_requests=self.heeds_requests,
+            hot_folders=self.hot_folders,
         )
         self.faults = {}
         for name, content in self._renderer.pages(status, standpoint, language).items():

@@ -48,6 +48,7 @@ class Pages:
     def _write_plain(self, everything: Everything, settings: Settings) -> None:
         writer, _ = self._open()
         writer.heeds_requests = settings.share_requests
+        writer.hot_folders = tuple(settings.folders)
         now, days = self._clock.monotonic(), settings.retention_days
         writer.write(everything.status, days, now, settings.language)
 

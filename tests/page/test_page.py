@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.page.ended import Result
 from heygem_daemon.page.forms import address_of, local_time
@@ -424,11 +425,30 @@ def test_an_empty_page_says_how_to_begin_and_what_can_be_asked(make_status: Make
                 "hello.cancel stops it",
                 "hello.remove deletes it with its result and its files",
                 "hello.加急：排到您的其他任务之前",
+                "For many at once, put a folder with several sounds and videos into inbox/:",
+                "A text file hello.toml beside them sets options, one a line",
+                "即可设置选项，每行一个",
             ):
                 assert wanted in page
         assert html.index("How to begin") < html.index("Being made now")
         assert text.index("How to begin") < text.index("Being made at")
         assert "How it works" not in html + text
+
+
+def test_the_page_lists_all_options_and_the_inboxes_of_hot_folders(
+    make_status: MakeStatus,
+) -> None:
+    text = PageRenderer().text(make_status(), replace(KEPT, hot_folders=("preview", "anna")), "en")
+    for key in JobOptions.model_fields:
+        assert f"\n    {key} = " in text
+    assert "inbox/anna/, inbox/preview/: what you put there is made with that folder's" in text
+    for standpoint in (KEPT, replace(KEPT, folder="anna")):
+        assert "that folder's own options" not in PageRenderer().text(make_status(), standpoint)
+    many = tuple(f"team {number}" for number in range(100))
+    text = PageRenderer().text(make_status(), replace(KEPT, hot_folders=many), "en")
+    assert "inbox/team 0/, " in text
+    assert ", …: what you put there" in text
+    assert len(text) < 4000
 
 
 def test_later_the_same_is_at_the_end(busy: Status) -> None:
