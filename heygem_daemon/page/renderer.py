@@ -7,8 +7,9 @@ templates escape them, and addresses lead into the spool alone.
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from heygem_daemon.config.job_reference import describe_job_options
 from heygem_daemon.config.option_advice import EXAMPLES
@@ -84,33 +85,13 @@ class PageRenderer:
     def __init__(self) -> None:
         """Raises OSError if a catalogue is missing."""
         self._texts = BilingualTexts()
-        environment = Environment(
-            loader=PackageLoader("heygem_daemon.page"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-        )
-        environment.globals.update(
-            days_kept=days_kept,
-            edition=secrets.token_hex(8),
-            example=EXAMPLE,
-            fresh_seconds=FRESH_SECONDS,
-            local_time=local_time,
-            look_milliseconds=LOOK_MILLISECONDS,
-            options=describe_job_options(),
-            option_examples=[f"{key} = {format_value(EXAMPLES[key])}" for key in OPTIONS],
-            order_note=ORDER_NOTE,
-            others_first=others_first,
-            patience_milliseconds=PATIENCE_MILLISECONDS,
-            place_for_people=place_for_people,
-            requests=REQUESTS,
-            roughly=roughly,
-            shown_failures=SHOWN_FAILURES,
-            shown_videos=SHOWN_VIDEOS,
-            stage_of=_stage_of,
-        )
-        self._html = environment.get_template(HTML_NAME, globals={"t": self._texts.both})
-        self._text = environment.overlay(autoescape=False).get_template(TEXT_NAME)
+        self._html, self._text = _templates()
+        self._in_browser = {
+            "edition": secrets.token_hex(8),
+            "fresh_seconds": FRESH_SECONDS,
+            "look_milliseconds": LOOK_MILLISECONDS,
+            "patience_milliseconds": PATIENCE_MILLISECONDS,
+        }
 
     def html(
         self,
@@ -130,6 +111,8 @@ class PageRenderer:
             counts=section_counts(view),
             language=language,
             stamp=stamp,
+            t=self._texts.both,
+            **self._in_browser,
         )
 
     def text(
@@ -168,6 +151,34 @@ class PageRenderer:
             HTML_NAME: self.html(status, standpoint, language, marks),
             TEXT_NAME: self.text(status, standpoint, language, marks),
         }
+
+
+@cache
+def _templates() -> tuple[Template, Template]:
+    """Return the templates of both pages, compiled once in a process: that takes a while."""
+    environment = Environment(
+        loader=PackageLoader("heygem_daemon.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.globals.update(
+        days_kept=days_kept,
+        example=EXAMPLE,
+        local_time=local_time,
+        options=describe_job_options(),
+        option_examples=[f"{key} = {format_value(EXAMPLES[key])}" for key in OPTIONS],
+        order_note=ORDER_NOTE,
+        others_first=others_first,
+        place_for_people=place_for_people,
+        requests=REQUESTS,
+        roughly=roughly,
+        shown_failures=SHOWN_FAILURES,
+        shown_videos=SHOWN_VIDEOS,
+        stage_of=_stage_of,
+    )
+    text = environment.overlay(autoescape=False)
+    return environment.get_template(HTML_NAME), text.get_template(TEXT_NAME)
 
 
 def _marked(view: PageView, marks: TimeMarks | None) -> PageView:
