@@ -84,6 +84,23 @@ class Result:
     """Empty: there is none."""
 
     report: str
+    """Empty: there is none."""
+
+    by: str
+    """Who dropped it; empty: not known, or its batch says so."""
+
+    @property
+    def report_name(self) -> str:
+        """Name of the report, which is beside the result; empty: there is none."""
+        return self._beside(".json") if self.report else ""
+
+    @property
+    def strip_name(self) -> str:
+        """Name of the before/after picture beside the result; empty: there is none."""
+        return self._beside(".png") if self.thumbnail else ""
+
+    def _beside(self, suffix: str) -> str:
+        return PurePosixPath(self.place).with_suffix(suffix).name
 
     @property
     def is_batch(self) -> bool:
@@ -123,6 +140,9 @@ class BatchResult:
 
     failures: str
     failures_place: str
+    by: str
+    """Who dropped it; empty: not known."""
+
     members: tuple[Result, ...]
     """Those of its published members that the status lists, by name."""
 
@@ -204,6 +224,7 @@ def _ended_batch(
         zip_place=standpoint.place(batch.zip) if standpoint.address(batch.zip) else "",
         failures=standpoint.folder_address(batch.failures),
         failures_place=standpoint.place(batch.failures) if is_whole else "",
+        by=batch.dropped_by,
         members=_members(members, standpoint),
     )
 
@@ -228,6 +249,7 @@ def _open_batch(
         zip_place="",
         failures="",
         failures_place="",
+        by=members[0].dropped_by,
         members=_members(members, standpoint),
     )
 
@@ -250,6 +272,7 @@ def _result(job: FinishedJob, standpoint: Standpoint) -> Result:
         video=standpoint.address(job.path),
         thumbnail=standpoint.address(f"{path}.png"),
         report=standpoint.address(f"{path}.json"),
+        by="" if job.batch_id else job.dropped_by,
     )
 
 

@@ -56,6 +56,9 @@ class FailedEntry:
     count: str = ""
     """How far a batch came, in words; empty: it is a job."""
 
+    by: str = ""
+    """Who dropped it; empty: not known, or its batch says so."""
+
     members: tuple["FailedEntry", ...] = ()
     """Those of a batch's failed members that the status lists, by name."""
 
@@ -95,6 +98,7 @@ def _failed_job(job: FinishedJob, standpoint: Standpoint) -> FailedEntry:
         reason=job.reason or "",
         remedy=job.remedy,
         cancelled=job.cancelled,
+        by="" if job.batch_id else job.dropped_by,
     )
 
 
@@ -111,6 +115,7 @@ def _failed_batch(
         reason=_common(job.reason or "" for job in failed),
         remedy=_common(job.remedy for job in failed),
         cancelled=batch.cancelled == batch.failed,
+        by=batch.dropped_by,
         count=count_members(batch.published, batch.failed, batch.cancelled, batch.members),
         members=_members(failed, standpoint),
         unlisted=max(0, batch.failed - len(failed)),
@@ -134,6 +139,7 @@ def _open_batch(
         reason=_common(job.reason or "" for job in failed),
         remedy=_common(job.remedy for job in failed),
         cancelled=batch.cancelled == batch.failed if batch else cancelled == number,
+        by=first.dropped_by,
         count=count_members(batch.published, batch.failed, batch.cancelled, batch.members)
         if batch
         else count_members(0, number, cancelled, number),

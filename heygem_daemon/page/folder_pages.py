@@ -14,8 +14,8 @@ from pathlib import Path
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.page.ended import Standpoint
-from heygem_daemon.page.forms import local_time
-from heygem_daemon.page.renderer import PageRenderer
+from heygem_daemon.page.forms import exact_time, local_time
+from heygem_daemon.page.renderer import PageRenderer, TimeMarks
 from heygem_daemon.page.writer import LEAST_SECONDS, without_figures
 from heygem_daemon.report.status import Status
 from heygem_daemon.spool.folder_pages import FolderPages
@@ -65,7 +65,8 @@ class FolderPageWriter:
         self.heeds_requests = True
         """Whether people can steer jobs by files in their inboxes."""
         # Nobody can foresee these marks and put them into a name.
-        self._time_mark, self._stamp_mark = secrets.token_hex(8), secrets.token_hex(8)
+        minute, second, stamp = (secrets.token_hex(8) for _ in range(3))
+        self._marks = TimeMarks(minute, second, stamp)
 
     def write(
         self,
@@ -134,7 +135,11 @@ class FolderPageWriter:
         self._put(name, status.written)
 
     def _put(self, name: str, written: float) -> None:
-        values = {self._time_mark: local_time(written), self._stamp_mark: str(written)}
+        values = {
+            self._marks.minute: local_time(written),
+            self._marks.second: exact_time(written),
+            self._marks.stamp: str(written),
+        }
         page = self._pages[name]
         page.faults = {}
         for file_name, text in page.texts.items():
@@ -153,10 +158,6 @@ class FolderPageWriter:
             for name, page in self._pages.items()
             for file_name, error in page.faults.items()
         }
-
-    @property
-    def _marks(self) -> tuple[str, str]:
-        return self._time_mark, self._stamp_mark
 
 
 _Step = Callable[[str, Status, float, LanguageSetting], None]

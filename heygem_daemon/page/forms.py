@@ -11,6 +11,11 @@ def local_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
+def exact_time(seconds: float) -> str:
+    """Do the same to the second: readers see that it goes on."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
 def address_from(page: str, path: str) -> str:
     """Return the address of a file below the spool's root, seen from the page in the folder
     ``page`` (empty: the root). Empty where the file is not in that folder: who has only that folder

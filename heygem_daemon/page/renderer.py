@@ -6,7 +6,7 @@ templates escape them, and addresses lead into the spool alone.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -74,9 +74,18 @@ TEXT_RULE = f"\n{'-' * 60}\n\n"
 """Between the languages of the text."""
 
 
-TimeMarks = tuple[str, str]
-"""What stands for the local time, and for the UNIX time, in a page that is written again and again
-with another time."""
+@dataclass(frozen=True, slots=True)
+class TimeMarks:
+    """What stands for the time in a page that is written again and again with another one."""
+
+    minute: str
+    """For the local time to the minute."""
+
+    second: str
+    """For that to the second."""
+
+    stamp: str
+    """For the UNIX time."""
 
 
 class PageRenderer:
@@ -104,7 +113,7 @@ class PageRenderer:
         ``marks``: what stands in place of its time; None: the time itself."""
         view = _marked(build_view(status, standpoint), marks)
         headline = self._texts.both(STATES[view.state])
-        stamp = marks[1] if marks else status.written
+        stamp = marks.stamp if marks else status.written
         return self._html.render(
             view=view,
             headline=headline,
@@ -182,7 +191,9 @@ def _templates() -> tuple[Template, Template]:
 
 
 def _marked(view: PageView, marks: TimeMarks | None) -> PageView:
-    return replace(view, written=marks[0]) if marks else view
+    if marks is None:
+        return view
+    return replace(view, written=marks.minute, written_exactly=marks.second)
 
 
 def _stage_of(job: JobStatus) -> str:

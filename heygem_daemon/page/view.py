@@ -12,7 +12,7 @@ from heygem_daemon.page.ended import (
     find_results,
 )
 from heygem_daemon.page.failed import FailedEntry, find_failures
-from heygem_daemon.page.forms import local_time
+from heygem_daemon.page.forms import exact_time, local_time
 from heygem_daemon.page.inbox_lines import InboxLine, inbox_lines
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.report.batch_status import BatchStatus
@@ -41,6 +41,9 @@ class QueueEntry:
     dropped_as: str
     """The name under which a batch was dropped, where that was taken; empty: it is ``name``."""
 
+    by: str
+    """Who dropped it; empty: not known."""
+
     reason: str
     """Why it waits; never empty."""
 
@@ -57,7 +60,9 @@ class PageView:
 
     status: Status
     written: str
-    """Local time with its zone."""
+    """Local time with its zone, to the minute; ``written_exactly``: to the second."""
+
+    written_exactly: str
 
     hold: str | None
     """Why nothing starts."""
@@ -163,6 +168,7 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
     return PageView(
         status=status,
         written=local_time(status.written),
+        written_exactly=exact_time(status.written),
         hold=common_hold(status),
         running=tuple(job for job in status.jobs if job.state == "running"),
         batches=tuple(
@@ -218,7 +224,13 @@ def _queue_entry(waiting: PlacedEntry, *, has_others: bool) -> QueueEntry:
     others = entry.others if has_others and not isinstance(entry, BatchStatus) else 0
     dropped = batch_dropped_as(entry) if isinstance(entry, BatchStatus) else ""
     return QueueEntry(
-        waiting.name, waiting.place, dropped, waiting.reason, others, waiting.estimate
+        waiting.name,
+        waiting.place,
+        dropped,
+        entry.dropped_by,
+        waiting.reason,
+        others,
+        waiting.estimate,
     )
 
 

@@ -42,6 +42,9 @@ class BatchStatus(StatusModel):
     estimate: str = ""
     """When it starts and is ready, in words; empty: not known."""
 
+    dropped_by: str = ""
+    """The name of who dropped it; empty: not known."""
+
     @property
     def has_ended(self) -> bool:
         """Whether all members have ended."""

@@ -61,6 +61,9 @@ class FinishedJob(StatusModel):
 
     batch_id: str = ""
 
+    dropped_by: str = ""
+    """The name of who dropped it; empty: not known."""
+
     owner: str = Field(default="", exclude=True)
     """Whose it is, as the turns know him. Not in the status that others read."""
 
@@ -101,6 +104,9 @@ class FinishedBatch(StatusModel):
 
     finished: float
     """UNIX time."""
+
+    dropped_by: str = ""
+    """As of a job."""
 
     owner: str = Field(default="", exclude=True)
     """As of a job."""

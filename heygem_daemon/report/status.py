@@ -101,6 +101,9 @@ class JobStatus(StatusModel):
     estimate: str = ""
     """When it starts and is ready, in words; empty: not known."""
 
+    dropped_by: str = ""
+    """The name of who dropped it; empty: not known."""
+
 
 class InboxStatus(StatusModel):
     """Something in the inbox that is not claimed yet."""
@@ -137,6 +140,9 @@ class InboxStatus(StatusModel):
 
     estimate: str = ""
     """When it starts and is ready, in words; empty: not known."""
+
+    dropped_by: str = ""
+    """The name of who dropped it; empty: not known. Of what is complete alone."""
 
 
 class DeviceStatus(StatusModel):

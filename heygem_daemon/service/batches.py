@@ -31,6 +31,7 @@ from heygem_daemon.spool.blame import is_users_fault
 from heygem_daemon.spool.job import Job, Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.owner_turns import OwnerTurns
+from heygem_daemon.spool.ownership import person_name
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.system.units import MIB
 
@@ -304,6 +305,7 @@ def _batch_status(each: OpenBatch, running: list[Job], wait_reason: str | None) 
         waits=wait_reason if not (names or each.all_ended) else None,
         packing=each.zip_writer is not None,
         folder=printable(each.batch.journal.folder),
+        dropped_by=person_name(each.batch.journal.owner),
     )
 
 

@@ -8,6 +8,7 @@ from heygem_daemon.spool.batch.close import outbox_location
 from heygem_daemon.spool.batch.journal import BatchJournal
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.ownership import person_name
 
 MAX_FINISHED_BATCHES = 50
 """How many ended batches the status lists; of those of one hot folder, its page."""
@@ -32,6 +33,7 @@ def describe_batch(journal: BatchJournal) -> FinishedBatch:
         zip="/".join((*place, zips[0])) if zips else "",
         failures="/".join(failed) if journal.failed_name else "",
         finished=journal.completed_at or journal.claimed_at,
+        dropped_by=person_name(journal.owner),
         owner=batch_owner(journal),
     )
 

@@ -14,6 +14,7 @@ from heygem_daemon.service.lone_sidecars import LoneSidecar
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.sidecar_mistakes import find_mistakes, is_mistaken
 from heygem_daemon.spool.job import Pair
+from heygem_daemon.spool.ownership import person_name
 
 RestIn = Callable[[str], str | None]
 """Until when no job of a hot folder starts, in words; None: they may start."""
@@ -141,4 +142,5 @@ def _ready_status(candidate: Candidate, rest: str | None) -> InboxStatus:
         folder=candidate.hot_folder.name,
         is_batch=not isinstance(candidate.source, Pair),
         is_mistaken=is_mistaken(candidate),
+        dropped_by=person_name(candidate.owner),
     )

@@ -16,6 +16,7 @@ from heygem_daemon.service.sidecar_mistakes import queued_mistake
 from heygem_daemon.service.snapshot import DispatchSnapshot
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.ownership import person_name
 
 
 def job_statuses(
@@ -107,6 +108,7 @@ def _queued_status(job: Job, update: Mapping[str, object]) -> JobStatus:
         attempt=job.journal.attempts,
         priority=job.journal.options.priority,
         folder=printable(job.journal.folder),
+        dropped_by=person_name(job.journal.owner),
     )
     return status.model_copy(update=update)
 

@@ -14,6 +14,7 @@ from heygem_daemon.service.running_jobs import RunningJob
 from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.ownership import person_name
 from heygem_daemon.spool.publish import ended_path, original_name, published_video
 
 MAX_FINISHED_JOBS = 200
@@ -110,6 +111,7 @@ def describe_finished(
         cancelled=journal.cancelled,
         batch=_batch_name(journal),
         batch_id=journal.member.batch_id if journal.member else "",
+        dropped_by=person_name(journal.owner),
         owner=owner_name(journal.owner, journal.folder),
         identity=_identity_of_video(journal),
     )

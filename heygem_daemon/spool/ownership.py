@@ -9,6 +9,7 @@ import os
 import pwd
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from heygem_daemon.spool.deciders import TRUSTED
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
@@ -16,6 +17,9 @@ from heygem_daemon.spool.names import READY_SUFFIX, printable, split_extension
 from heygem_daemon.system.subordinate_ids import holder_of
 
 ROOT_ALONE = frozenset({0})
+
+MAX_REMEMBERED = 1000
+"""Of so many people the name is remembered."""
 
 
 def trusted_users() -> frozenset[int]:
@@ -42,6 +46,15 @@ def user_name(uid: int | None) -> str:
     except (KeyError, OverflowError):
         holder = holder_of(uid)
         return f"user {uid}" if holder == uid else user_name(holder)
+
+
+@lru_cache(MAX_REMEMBERED)
+def person_name(uid: int | None) -> str:
+    """Return the name of who dropped something, for all who see it; empty where that is not known.
+    What root or the daemon's own user owns may have come from anybody: by a command, or through a
+    share that has one user for all."""
+    is_known = uid is not None and uid not in trusted_users() | {TRUSTED}
+    return user_name(uid) if is_known else ""
 
 
 def own_name() -> str:

@@ -52,7 +52,8 @@ def test_a_batch_is_one_entry_with_its_zip_its_members_and_what_failed(
     assert page.index(">9</a>") < page.index(">10</a>")
     english = PageRenderer().text(status, KEPT, "en")
     assert "launch/: 11 of 12 published, 1 failed; 20" in english
-    for line in ("outbox/launch/9.mp4", "outbox/launch/launch.zip", "failed/launch"):
+    assert "\n    outbox/launch/9.mp4; report: 9.json; before and after: 9.png\n" in english
+    for line in ("outbox/launch/launch.zip", "failed/launch"):
         assert f"\n    {line}\n" in english
 
 
@@ -220,7 +221,7 @@ def test_the_text_says_where_each_thing_is_and_when_it_is_deleted(make_status: M
     status = make_status(finished=(published("demo"), failed("bad", "There is no face.")))
     english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
     assert "demo: 2027-01-15" in english
-    assert "; outbox/demo.mp4; will be deleted on 2027-01-22" in english
+    assert "; before and after: demo.png; will be deleted on 2027-01-22" in english
     assert "; failed/bad; will be deleted on 2027-01-22" in english
     assert "There is no face." in english
     assert chinese.count("删除时间：2027-01-22") == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.page.folder_pages import KEEPALIVE_SECONDS, FolderPageWriter
+from heygem_daemon.page.forms import exact_time
 from heygem_daemon.page.renderer import HTML_NAME, TEXT_NAME, PageRenderer
 from heygem_daemon.page.writer import LEAST_SECONDS
 from heygem_daemon.report.finished import FinishedJob
@@ -67,7 +68,10 @@ def test_links_lead_to_what_is_in_the_same_share(share: Share, make_status: Make
         assert " failed/bad" not in page, "there it is not"
     assert "anna/talk" not in share.html
     assert "talk: 2027-01-15" in share.text
-    assert "; talk.mp4, beside this page; will be deleted on 2027-01-22" in share.text
+    assert (
+        "; talk.mp4, beside this page; report: talk.json; will be deleted on 2027-01-22"
+        in share.text
+    )
 
 
 def test_the_page_of_a_folder_counts_the_jobs_of_others(
@@ -96,6 +100,7 @@ def test_an_unchanged_page_is_made_once_and_gets_the_present_time(
     assert f'data-written="{NOW + share.now}"' in share.html
     assert share.html != first
     assert len(share.html) == len(first)
+    assert share.text.startswith(f"heygem-daemon (anna), {exact_time(NOW + share.now)}: ")
 
 
 def test_a_change_is_shown_but_not_more_often_than_every_two_seconds(

@@ -13,7 +13,7 @@ import pytest
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.page.ended import Result
-from heygem_daemon.page.forms import address_of, local_time
+from heygem_daemon.page.forms import address_of, exact_time, local_time
 from heygem_daemon.page.renderer import HTML_NAME, TEXT_NAME, TEXT_RULE, PageRenderer
 from heygem_daemon.page.view import build_view
 from heygem_daemon.page.writer import KEEPALIVE_SECONDS, LEAST_SECONDS, PageWriter
@@ -168,7 +168,7 @@ def test_a_pair_is_one_line_and_nothing_is_said_twice(make_status: MakeStatus) -
 
 def test_the_text_of_a_stopped_daemon_says_since_when(make_status: MakeStatus) -> None:
     text = PageRenderer().text(make_status(state="stopped"), KEPT, "en")
-    assert f"The daemon has not been running since {local_time(NOW)}." in text
+    assert f"The daemon has not been running since {exact_time(NOW)}." in text
     assert "more than a minute ago" not in text
 
 
@@ -181,7 +181,7 @@ def test_a_remark_has_the_brackets_of_its_language(busy: Status) -> None:
         remarks = [line for line in page.splitlines() if line.startswith(f"  {begin}")]
         assert len(remarks) == 3
         assert all(line.endswith(end) for line in remarks)
-        assert page.startswith(f"heygem-daemon {begin}anna{end}: ")
+        assert page.startswith(f"heygem-daemon {begin}anna{end}, {exact_time(NOW)}: ")
 
 
 def test_no_chinese_line_ends_with_half_a_word(busy: Status) -> None:
@@ -368,11 +368,11 @@ def test_the_page_of_a_stopped_daemon_says_what_was_being_made(busy: Status) -> 
 def test_a_text_that_nobody_writes_any_more_says_when_it_was_true(busy: Status) -> None:
     """After a crash "42 %, 3 min left" stood there for days below "Being made now"."""
     english, chinese = PageRenderer().text(busy, KEPT).split(TEXT_RULE)
-    then = local_time(NOW)
-    assert english.splitlines()[1:3] == [
-        then,
-        f"{OLD}, and all of the following is as it was then.",
-    ]
+    then = exact_time(NOW)
+    first, second, *_ = english.splitlines()
+    assert first.startswith(f"heygem-daemon, {then}: The daemon is at work. 1 being made")
+    assert re.search(r" \d\d:\d\d:\d\d ", then), "a reader who looks twice sees that it goes on"
+    assert second == f"{OLD}, and all of the following is as it was then."
     assert f"\nBeing made at {then}\n  talk " in english
     assert f"\n正在制作（{then}）\n" in chinese
     assert "以下内容是当时的情况。" in chinese
@@ -382,6 +382,44 @@ def test_a_text_that_nobody_writes_any_more_says_when_it_was_true(busy: Status) 
     page = PageRenderer().html(busy, KEPT)
     (figures,) = re.findall(r'<span class="foreseen"> · .*28\.1 frames a second', page)
     assert figures, "its script hides what is true of a running job alone"
+
+
+def test_page_and_text_say_who_dropped_a_job(make_status: MakeStatus) -> None:
+    counts = {"members": 2, "published": 1, "failed": 0}
+    jobs = (
+        JobStatus(id="1", name="runs", state="running"),
+        JobStatus(id="2", name="waits", state="queued"),
+    )
+    ended = published("done"), failed("bad", "No face.")
+    old = {"id": "e", "name": "old", "path": "outbox/old", "finished": NOW, **counts}
+    show = {"id": "b", "name": "show", "dropped_as": "show", **counts}
+    anna = {"dropped_by": "anna"}
+    status = make_status(
+        jobs=tuple(each.model_copy(update=anna) for each in jobs),
+        inbox=({"name": "ready", "reason": "", "waits_for": "turn", **anna},),
+        batches=({**show, **anna},),
+        finished=tuple(each.model_copy(update=anna) for each in ended),
+        finished_batches=({**old, **anna},),
+    )
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
+    for name in ("runs", "waits", "ready", "show/", "old/", "done", "bad"):
+        assert f" {name} (by anna): " in english
+        assert f" {name}（anna 放入）: " in chinese
+    page = PageRenderer().html(status, KEPT)
+    assert page.count('<span lang="en">by anna</span><span lang="zh">anna 放入</span> · ') == 7
+
+
+def test_the_text_names_what_lies_beside_a_result(make_status: MakeStatus) -> None:
+    member = published("a", folder="outbox/show").model_copy(
+        update={"batch": "show", "batch_id": "b"}
+    )
+    status = make_status(finished=(published("talk"), member))
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
+    assert "; outbox/talk.mp4; report: talk.json; before and after: talk.png; will be" in english
+    assert "; outbox/talk.mp4; 报告: talk.json; 前后对比: talk.png; " in chinese
+    assert "    outbox/show/a.mp4; report: a.json; before and after: a.png\n" in english
+    without = replace(KEPT, is_there=lambda path: path.endswith(".mp4"))
+    assert "report" not in PageRenderer().text(status, without, "en").split("Finished")[1][:90]
 
 
 def test_a_request_has_its_time_in_the_text_too(make_status: MakeStatus) -> None:

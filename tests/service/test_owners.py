@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import ClaimFailed
+from heygem_daemon.gpu.placement import CPU
 from heygem_daemon.service.loop import Service
 from heygem_daemon.spool.job import Pair
-from tests.fakes.executor import Answer, refuse, rendered
+from tests.fakes.executor import Answer, keep_running, refuse, rendered
 from tests.fakes.service import ServiceHarness
 
 ANNA, MALLORY = 70_002, 70_003
@@ -211,3 +212,26 @@ def test_markers_that_count_go_with_the_claim(harness: ServiceHarness, owner: in
     run(harness, 90.0)
     assert {"report.mp4", "show"} <= set(harness.outbox())
     assert list(harness.spool.inbox.iterdir()) == []
+
+
+def test_the_status_says_who_dropped_a_job_in_each_of_its_states(harness: ServiceHarness) -> None:
+    harness.executor.answer = keep_running
+    drop(harness, ANNA, "first.wav", "first.mp4")
+    service = run(harness, 9.0)
+    drop(harness, ANNA, "next.wav", "next.mp4")
+    give(ANNA, harness.drop_batch("show", "talk.wav", "1.mp4"))
+    give(ANNA, *(harness.spool.inbox / "show").iterdir())
+    harness.run_rounds(service, 9.0)
+    status = harness.status()
+    name = f"user {ANNA}"
+    assert {each.dropped_by for each in status.jobs} == {name}
+    others = {each.dropped_by for each in status.batches}
+    assert others | {each.dropped_by for each in status.inbox} == {name}
+    harness.executor.answer = rendered
+    for message in rendered(harness.executor.submitted[-1]):
+        harness.executor.emit(CPU, message)
+    harness.run_rounds(service, 20.0)
+    ended = harness.status()
+    assert len(ended.finished) == 3
+    assert {each.dropped_by for each in ended.finished} == {name}
+    assert {each.dropped_by for each in ended.finished_batches} == {name}

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.spool.batch.roster import find_mixture_problem
+from heygem_daemon.spool.deciders import TRUSTED as TRUSTED_USER
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.inbox import FileEntry, FolderSnapshot
 from heygem_daemon.spool.names import is_sidecar
 from heygem_daemon.spool.ownership import (
     find_foreign_markers,
     folder_marker_counts,
+    person_name,
     split_foreign_sidecars,
     user_name,
     user_names,
@@ -161,3 +163,9 @@ def test_a_user_without_a_name_is_a_number() -> None:
     assert user_names([ROOT]) == "root"
     assert user_names([ANNA, ROOT, ANNA]) == f"root and user {ANNA}"
     assert user_name(os.geteuid())
+
+
+def test_who_dropped_something_is_named_where_it_can_be_known() -> None:
+    assert person_name(ANNA) == f"user {ANNA}"
+    for uid in (None, ROOT, TRUSTED_USER, os.geteuid()):
+        assert person_name(uid) == "", "a command or a share may have put it there for anybody"
