@@ -55,7 +55,12 @@ WAITING = (
     "status.json, KiB",
     "drop to claim beyond the settle time, s",
 )
-SAMPLE = ("jobs done", "CPU time of a round of the main loop, ms", "memory, MiB")
+SAMPLE = (
+    "jobs done",
+    "CPU time of a round of the main loop, ms",
+    "of the claim of a pair, ms",
+    "memory, MiB",
+)
 PURGED = ("files to purge", "`purge`, s", "files a second", "longest round of the main loop, ms")
 
 
@@ -75,7 +80,12 @@ def waiting_row(found: Waiting) -> Sequence[object]:
 
 def sample_row(sample: Sample) -> Sequence[object]:
     """Return the columns of SAMPLE."""
-    return (sample.jobs, f"{1e3 * sample.round_seconds:.1f}", f"{sample.memory / MEBIBYTE:.1f}")
+    return (
+        sample.jobs,
+        f"{1e3 * sample.round_seconds:.1f}",
+        f"{1e3 * sample.claim_seconds:.2f}",
+        f"{sample.memory / MEBIBYTE:.1f}",
+    )
 
 
 def purged_row(found: Purged) -> Sequence[object]:

@@ -1,5 +1,6 @@
 """Run the service with its real spool and worker pool: many small jobs, and a large purge."""
 
+import math
 import statistics
 import sys
 import time
@@ -9,15 +10,17 @@ from pathlib import Path
 
 from benchmarks.daemon import resident_bytes
 from benchmarks.fake_worker import REFUSE, result_of
+from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.gpu.reading import Readings
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.runtime import Clock, Dependencies, WakeEvent
 from heygem_daemon.service.sidecar_prober import SidecarProber
 from heygem_daemon.spool import retention
-from heygem_daemon.spool.job import Journal
+from heygem_daemon.spool.job import Job, Journal, Pair
 from heygem_daemon.spool.layout import SpoolLayout, names_in
 from heygem_daemon.spool.records import JobRecord, describe_files, recorded_folder
+from heygem_daemon.spool.sidecars import SidecarAnswers
 from heygem_daemon.spool.spool import Spool
 from heygem_daemon.worker.pool import WorkerPool
 
@@ -45,8 +48,28 @@ class Sample:
     jobs: int
     round_seconds: float
     """Mean CPU time of a round of the main loop since the last sample."""
+    claim_seconds: float
+    """Mean CPU time of the claim of a pair since the last sample."""
     memory: int
     """Resident memory in bytes."""
+
+
+class TimedSpool(Spool):
+    """A spool that measures its claims."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.claim_costs: list[float] = []
+        """CPU time of each claim, in seconds."""
+
+    def claim(
+        self, pair: Pair, answers: SidecarAnswers | None = None, hot_folder: HotFolder = PLAIN
+    ) -> Job:
+        before = time.thread_time()
+        try:
+            return super().claim(pair, answers, hot_folder)
+        finally:
+            self.claim_costs.append(time.thread_time() - before)
 
 
 def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
@@ -54,7 +77,7 @@ def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
 
     Returns samples, what is wrong with the results (see ``audit``), and the seconds it took.
     """
-    spool = Spool(root)
+    spool = TimedSpool(root)
     spool.prepare()
     wake = WakeEvent()
     pool = WorkerPool("fake", root, root / ".cache", on_event=wake.set, command=WORKER)
@@ -78,8 +101,10 @@ def many_jobs(jobs: int, root: Path) -> tuple[list[Sample], list[str], float]:
         service.run_round()
         costs.append(time.process_time() - before)
         if ended >= marks[0]:
-            samples.append(Sample(marks.pop(0), statistics.mean(costs), resident_bytes()))
+            means = statistics.mean(costs), statistics.mean(spool.claim_costs or [math.nan])
+            samples.append(Sample(marks.pop(0), *means, resident_bytes()))
             costs.clear()
+            spool.claim_costs.clear()
     pool.close(3.0)
     sidecars.close()
     return samples, list(audit(spool, jobs)), time.monotonic() - began

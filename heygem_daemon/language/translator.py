@@ -32,9 +32,9 @@ MAX_DEPTH = 3
 MAX_MERGED = 4
 """Of so many parts a text may consist that has their joint in it."""
 
-REMEMBERED = 1024
-"""How many translations of texts and clauses are kept: a page shows the same ones again and
-again."""
+REMEMBERED = 8192
+"""How many translations of texts and clauses are kept: a page shows the same ones again and again,
+and a full page has a few thousand of them."""
 
 _JOINTS = (("? ", "？"), ("; ", "；"), (". ", "。"), (": ", "："), (", ", "，"))
 """How several texts are joined to one in English, from the loosest to the tightest joint, and what

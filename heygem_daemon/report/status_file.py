@@ -50,7 +50,7 @@ def shorten(entries: Sequence[T]) -> tuple[tuple[T, ...], int]:
     """Return the first entries, within both limits, and how many are left out."""
     size, count = 0, 0
     for entry in entries[:MAX_LISTED]:
-        size += len(_dump(entry))
+        size += _size(entry)
         if size > MAX_LISTED_BYTES:
             break
         count += 1
@@ -150,6 +150,13 @@ def _more_unlisted(unlisted: Unlisted, name: str, left_out: Sequence[StatusModel
 def _dump(model: StatusModel) -> bytes:
     # On one line: json indents in Python, which takes ten times as long.
     return json.dumps(_bounded(model.model_dump(mode="json"))).encode("ascii")
+
+
+def _size(entry: StatusModel) -> int:
+    """Return about how many bytes ``_dump`` makes of an entry. Every second, hundreds are counted
+    so: only a long one is written out for it."""
+    size = len(entry.model_dump_json(ensure_ascii=True))
+    return size if size <= MAX_TEXT_CHARACTERS else len(_dump(entry))
 
 
 def _bounded(value: object) -> object:
