@@ -126,7 +126,8 @@ class CommandRunner:
         self._take_up()
         while True:
             self._save()
-            self._accept(wait=not self._waiting)
+            # What wakes this at the end may have been taken while a command ran.
+            self._accept(wait=not self._waiting and not self._is_closing.is_set())
             self._save()
             if self._is_closing.is_set():
                 break

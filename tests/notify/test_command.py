@@ -233,6 +233,7 @@ def test_what_fails_by_itself_during_a_stop_is_logged_and_not_run_again(
     runner.add(("sh", "-c", script), KeptCommand.of(result, "j1"), limits(result, seconds=seconds))
     wait_until(lambda: runner._process)
     runner.close(20)
+    assert not runner._thread.is_alive(), "the stop waited for nothing"
     assert ended(log, f"the command for talk.mp4 failed: {reason}")
     assert keep.load() == ()
 
