@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from heygem_daemon.face.networks.mesh import Pointwise
+from heygem_daemon.face.networks.mesh_layers import Pointwise
 
 INPUT_SIDE = 192
 """Width and height of the detector's input in pixels."""
