@@ -48,6 +48,15 @@ def test_a_large_crop_is_averaged_and_keeps_its_place() -> None:
     np.testing.assert_allclose(rgb[0, 0, 8].numpy() * 255, expected, atol=0.05)
 
 
+def test_a_crop_that_was_read_before_depends_on_the_size_of_its_picture() -> None:
+    crop = Crop(20, 20, 40)
+    sizes = [(40, 60), (24, 60), (40, 30), (40, 60)]
+    read = [sample_crop([ramp(*size)], crop, 16, CPU) for size in sizes]
+    # What lies beyond a picture is its border.
+    assert read[0][0, 0, 8, -1] > read[2][0, 0, 8, -1]
+    assert read[0].equal(read[3])
+
+
 def test_fine_detail_does_not_alias() -> None:
     y = np.zeros((160, 160), np.uint8)
     y[:, ::2] = 200
