@@ -29,8 +29,8 @@ from heygem_daemon.config.option_advice import (
     lacks_quote,
 )
 from heygem_daemon.config.output_options import OutputOptions, find_contradiction
-from heygem_daemon.config.sidecar_text import decode_text, with_plain_signs
-from heygem_daemon.config.wording import describe_problem, format_value
+from heygem_daemon.config.sidecar_text import decode_text, has_quote, with_plain_signs
+from heygem_daemon.config.wording import UNQUOTED, describe_problem, format_value
 from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
 from heygem_daemon.system.untrusted import (
@@ -154,13 +154,13 @@ def _parse(content: bytes, file_name: str) -> JobOptions:
         text = decode_text(content)
     except UnreadableText as error:
         raise _undecodable(error, file_name) from error
-    text, table, mistakes = _read_lines(text, file_name)
+    written, (text, table, mistakes) = text, _read_lines(text, file_name)
     try:
         options = JobOptions.model_validate(
             {key: _in_small_letters(key, value) for key, value in table.items()}
         )
     except ValidationError as error:
-        raise _all_told([*mistakes, *_wrong_values(error, text)], file_name) from error
+        raise _all_told([*mistakes, *_wrong_values(error, text, written)], file_name) from error
     if mistakes:
         raise _all_told(mistakes, file_name)
     contradiction = find_contradiction(options.output(OutputOptions()), options.given)
@@ -235,12 +235,14 @@ def _problem(error: UnreadableText, line: str) -> str:
     return "a quote is missing." if lacks_quote(with_plain_signs(line)) else f"{error}."
 
 
-def _wrong_values(error: ValidationError, text: str) -> Iterator[_Mistake]:
-    """Yield the lines with unknown keys, and with values that their keys cannot have."""
-    lines = text.split("\n")
+def _wrong_values(error: ValidationError, text: str, written: str) -> Iterator[_Mistake]:
+    """Yield the lines with unknown keys, and with values that their keys cannot have. ``text``: as
+    it was understood; ``written``: as it is in the file, with the same lines."""
+    lines, written_lines = text.split("\n"), written.split("\n")
     for each in error.errors():
         line = _line_of(each, lines)
-        yield _Mistake(line, _validation_error(each), advise(lines[line - 1]))
+        problem = _validation_error(each, written_lines[line - 1])
+        yield _Mistake(line, problem, advise(lines[line - 1]))
 
 
 def _read_table(text: str) -> tuple[str, dict[str, object]]:
@@ -264,15 +266,20 @@ def _unknown_key(key: str) -> str:
     return f'unknown key "{_shortened(key)}"{nearest}'
 
 
-def _validation_error(error: ErrorDetails) -> str:
+def _validation_error(error: ErrorDetails, line: str) -> str:
+    """Return what is wrong with the option in a line of the file."""
     key = _key(error)
     if error["type"] == "extra_forbidden":
         return _unknown_key(key)
     if isinstance(error["input"], dict | list):
         return f"{key}: must be a single value."
-    problem = describe_problem(error)
+    problem, value = describe_problem(error), error["input"]
+    if isinstance(value, str) and not has_quote(line):
+        problem, value = problem.removesuffix(UNQUOTED), _shortened(value)
+    else:
+        value = _shortened(format_value(value))
     end = "" if problem.endswith("?") else "."
-    return f"{key} = {_shortened(format_value(error['input']))}: {problem}{end}"
+    return f"{key} = {value}: {problem}{end}"
 
 
 def _shortened(text: str) -> str:

@@ -110,6 +110,11 @@ def plain_characters(line: str) -> str:
     return line.translate(_PLAIN)
 
 
+def has_quote(line: str) -> bool:
+    """Return whether there is a quote of any kind in a line."""
+    return not {"'", '"'}.isdisjoint(plain_characters(line))
+
+
 def _plain_line(line: str) -> str:
     plain = plain_characters(line)
     found = _LINE.fullmatch(plain)

@@ -8,6 +8,9 @@ from pydantic_core import ErrorDetails
 
 from heygem_daemon.config.toml_keys import format_key
 
+UNQUOTED = ", unquoted"
+"""Ends what is said of a value that is text."""
+
 _PLAIN_MESSAGES = {
     "path_type": "must be a path",
     "bool_type": "must be true or false, unquoted",
