@@ -29,7 +29,7 @@ def describe_batch(journal: BatchJournal) -> FinishedBatch:
         published=published,
         failed=len(journal.ended) - published,
         cancelled=sum(each.cancelled for each in journal.ended),
-        path="" if journal.is_cancelled else "/".join(place),
+        path="" if journal.leaves_nothing else "/".join(place),
         zip="/".join((*place, zips[0])) if zips else "",
         failures="/".join(failed) if journal.failed_name else "",
         finished=journal.completed_at or journal.claimed_at,

@@ -145,11 +145,22 @@ def finish_failed(
     Raises NameContested."""
     names = names_to_try(original_name(journal), TakenNames.in_folder(layout.failed).free)
     while True:
-        files.write(folder / REASON_FILE, reason_text(journal, _title(layout, journal)).encode())
+        if journal.member is not None:
+            detach_failed_member(files, folder, journal)
+        _explain(layout, files, folder, journal)
         target = layout.failed / journal.name
         if _move_to_final_folder(layout, files, folder, target, journal):
             return journal, target
         journal = _record_failed(files, folder, journal, next(names))
+
+
+def _explain(layout: SpoolLayout, files: FileOperations, folder: Path, journal: Journal) -> None:
+    """Write why a job failed. A member's files are beside it by then, but for those that it shares
+    and nobody may link."""
+    media = {journal.audio_name, journal.video_name} if journal.member is not None else set()
+    is_whole = all(paths.exists(folder / name) for name in media)
+    text = reason_text(journal, _title(layout, journal), is_whole=is_whole)
+    files.write(folder / REASON_FILE, text.encode())
 
 
 def _title(layout: SpoolLayout, journal: Journal) -> str:
@@ -299,8 +310,6 @@ def _move_to_final_folder(
     files.remove_file(folder / f".{JOURNAL_FILE}.part")
     if journal.member is None:
         restore_names(files, folder, journal)
-    elif journal.outcome == "failed":
-        detach_failed_member(files, folder, journal)
     if journal.member is None or journal.outcome == "failed":
         show_sidecars(files, folder, [journal.sidecar_name])
         save_record(layout, files, _describe_job(layout, folder, target, journal))

@@ -48,17 +48,18 @@ LABELS = {
 LABEL_COLUMNS = 12
 
 
-def reason_text(journal: Journal, title: str) -> str:
+def reason_text(journal: Journal, title: str, *, is_whole: bool = True) -> str:
     """Return the whole file: what is wrong, what to do, when, and how many attempts there were.
-    ``title``: what ``heygem-daemon retry`` calls the job."""
+    ``title``: what ``heygem-daemon retry`` calls the job. ``is_whole``: whether its sound and its
+    video lie beside it."""
 
     def write(translate: Translator) -> str:
-        return "\n".join([*_lines(journal, title, translate), ""])
+        return "\n".join([*_lines(journal, title, translate, is_whole=is_whole), ""])
 
     return LANGUAGE_RULE.join(in_each(journal.language, write))
 
 
-def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]:
+def _lines(journal: Journal, title: str, translate: Translator, *, is_whole: bool) -> Iterator[str]:
     def row(label: str, text: str) -> str:
         start = translate(LABELS[label]) + (":" if translate.language == "en" else "：")
         return start + " " * max(1, LABEL_COLUMNS - _columns(start)) + text
@@ -91,11 +92,12 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
         yield translate("The input files lie in this folder.")
     else:
         yield translate("The input files lie in this folder. Drop a corrected pair into the inbox.")
-    if journal.member is not None and journal.member.of > 1:
+    if not is_whole:
+        # What the folder there is called depends on whether anything of the batch is published.
         yield translate(
             "What is not here is used by other members, too, and lies in {place} when all have"
             " ended.",
-            place=place_for_people(_place_of_shared_files(journal), journal.folder),
+            place=place_for_people("done", journal.folder),
         )
     yield translate(
         "To try these again, drop an empty file into the inbox: {name}.retry"
@@ -110,13 +112,6 @@ def _lines(journal: Journal, title: str, translate: Translator) -> Iterator[str]
             name=printable(journal.sidecar_name),
         )
     yield translate("Or on the server: heygem-daemon retry {name}", name=shlex.quote(title))
-
-
-def _place_of_shared_files(journal: Journal) -> str:
-    """Return where the files of a member are that others need too. What the folder of a cancelled
-    batch is called depends on whether anything is published."""
-    batch = journal.member.batch if journal.member else ""
-    return "done" if journal.cancelled else f"done/{batch}/inputs"
 
 
 def _request_name(journal: Journal, title: str) -> str:

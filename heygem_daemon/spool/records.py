@@ -155,8 +155,8 @@ class BatchRecord(Record):
 
     @property
     def title(self) -> str:
-        """The name that commands use. The folder of a cancelled one has more in its name."""
-        return self.journal.title if self.journal.is_cancelled else "/".join(self.location[1:])
+        """The name that commands use. The folder of one without results has more in its name."""
+        return self.journal.title if self.journal.leaves_nothing else "/".join(self.location[1:])
 
     def is_under_way(self, layout: SpoolLayout) -> bool:
         """Return whether the batch's folder has not left processing/ yet."""

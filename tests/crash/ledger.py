@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -114,6 +114,8 @@ class Ledger:
     def _zips(self) -> Iterator[str]:
         """Check that every batch with a result has one ZIP, with all its results."""
         for journal in self._closed_batches():
+            if not _has_result(journal):  # It leaves no folder, and another one may have its name.
+                continue
             folder = self.root / "outbox" / journal.get("folder", "") / journal["name"]
             results = {path.name: path.read_bytes() for path in folder.iterdir()}
             results.pop("batch.json", None)
@@ -134,7 +136,7 @@ class Ledger:
             for journal in journals
             for file in journal["published"]
         }
-        for journal in self._closed_batches():
+        for journal in filter(_has_result, self._closed_batches()):
             files = [file for end in journal["ended"] for file in end["published"]]
             names = ["batch.json", *(file["name"] for file in [*files, *journal["published"]])]
             owned |= {str(Path(journal.get("folder", ""), journal["name"], name)) for name in names}
@@ -197,6 +199,11 @@ class Ledger:
     def _closed_batches(self) -> list[dict[str, Any]]:
         found = (self.root / "done").rglob("batch.json")
         return [json.loads(path.read_bytes()) for path in found]
+
+
+def _has_result(batch: Mapping[str, Any]) -> bool:
+    """Return whether anything was published of a batch, from its final journal."""
+    return any(end["published"] for end in batch["ended"])
 
 
 def _contents(folder: Path) -> list[bytes]:

@@ -143,7 +143,8 @@ def test_a_batch_without_a_good_member_has_no_zip(harness: ServiceHarness) -> No
     harness.executor.answer = refuse_two(harness)
     harness.drop_batch("show", "talk.wav", "2.mp4")
     assert harness.service().run_once().failed == 1
-    assert [path.name for path in (harness.spool.outbox / "show").iterdir()] == ["batch.json"]
+    assert harness.outbox() == [], "there is nothing in it for people to take"
+    assert harness.failed() == ["show"]
     assert harness.processing() == 0
 
 
@@ -232,6 +233,25 @@ def test_a_restart_goes_on_where_the_batch_was(harness: ServiceHarness) -> None:
     numbers = [render.job_id[-1] for render in harness.executor.submitted]
     assert numbers == ["1", "2", "2", "3"]
     assert len(zip_contents(harness)) == 9
+
+
+def test_a_retry_that_fails_again_leaves_no_folder_in_the_outbox(harness: ServiceHarness) -> None:
+    harness.executor.answer = refuse_two(harness)
+    harness.drop_batch("show", "talk.wav", "1.mp4", "2.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 10)
+    until_closed(harness, service)
+    assert read_summary(harness)["missing_in_zip"] == ["2"]
+    for name, left in (("show", ["show (2) (failed)"]), ("show (2)", 2 * ["show (2) (failed)"])):
+        harness.spool.retry(f"{name}/2")
+        harness.run_rounds(service, 10)
+        until_closed(harness, service)
+        assert harness.outbox() == ["show"]
+        made = sorted(each.name for each in harness.spool.done.iterdir())
+        assert [each[:17] for each in made] == ["show", *left]
+        (again,) = harness.spool.failed.iterdir()
+        assert again.name == "show (2)"
+        assert "What is not here" not in (again / "2" / "reason.txt").read_text()
 
 
 def test_a_result_that_somebody_took_is_told_of(harness: ServiceHarness) -> None:

@@ -17,10 +17,9 @@ def test_a_person_reads_where_to_correct_the_options(spool: Spool, take: Take) -
     assert "Empty, it keeps the options of talk.toml; to correct these, write them into it" in text
 
 
-def test_a_cancelled_member_names_no_folder_that_may_not_be_there(spool: Spool, take: Take) -> None:
-    """Whether its batch leaves its name in done/ depends on what the others come to."""
+def test_a_member_whose_files_are_all_there_is_said_to_share_none(spool: Spool, take: Take) -> None:
     member = Membership(batch_id="b", batch="launch", number=1, of=2, audio="a", video="v")
     journal = take(spool).journal.model_copy(update={"member": member, "language": "en"})
-    assert "lies in done/launch/inputs when all" in reason_text(journal, "launch/1")
-    cancelled = journal.model_copy(update={"cancelled": True})
-    assert "lies in done when all have ended." in reason_text(cancelled, "launch/1")
+    assert "What is not here" not in reason_text(journal, "launch/1")
+    text = reason_text(journal, "launch/1", is_whole=False)
+    assert "lies in done when all have ended." in text

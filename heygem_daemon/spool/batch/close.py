@@ -55,9 +55,9 @@ from heygem_daemon.system import paths
 ZIP_FILE = "results.zip"
 """The name of the ZIP before it is published."""
 
-CANCELLED_SUFFIX = " (cancelled)"
-"""What the name of its folder in done/ ends with, where a batch was cancelled and left no
-results."""
+CANCELLED_SUFFIX, FAILED_SUFFIX = " (cancelled)", " (failed)"
+"""What the name of its folder in done/ ends with, where a batch left no results: some of it was
+cancelled, or all of it failed."""
 
 FOLDERS_A_STEP = 25
 """How many folders of members one step of a closing deletes."""
@@ -99,7 +99,7 @@ def finishing_batch(layout: SpoolLayout, files: FileOperations, batch: Batch) ->
     """Move, in steps, the files of a batch whose journal says that it is finished. Return the batch
     in done/."""
     summary = None
-    if batch.journal.is_cancelled:
+    if batch.journal.leaves_nothing:
         withdraw_outbox_folder(layout, files, batch, [BATCH_FILE])
     else:
         batch, summary = _publish_summary(layout, files, batch)
@@ -143,7 +143,10 @@ def _publish_summary(
 def _wanted_done_name(journal: BatchJournal) -> str:
     """Return the name of a batch's folder in done/, where it is free. One that leaves no results
     leaves its name to its retry."""
-    return f"{journal.name}{CANCELLED_SUFFIX}" if journal.is_cancelled else journal.name
+    if not journal.leaves_nothing:
+        return journal.name
+    is_cancelled = any(each.cancelled for each in journal.ended)
+    return journal.name + (CANCELLED_SUFFIX if is_cancelled else FAILED_SUFFIX)
 
 
 def _folders_of_ended(batch: Batch) -> list[Path]:
@@ -279,7 +282,7 @@ def _describe_batch(
     names = [*journal.internal_names, *_sidecars_of(journal), *journal.others]
     inputs = [(batch.inputs.name, name) for name in dict.fromkeys(names)]
     outbox = layout.outbox / journal.name
-    has_outbox = not journal.is_cancelled
+    has_outbox = not journal.leaves_nothing
     folders = [
         *([recorded_folder(outbox.relative_to(layout.root).parts, outbox)] if has_outbox else []),
         recorded_folder((*location, batch.inputs.name), batch.inputs),

@@ -183,10 +183,10 @@ class BatchJournal(FrozenModel):
     """The request for which it goes back to the inbox; None: it does not, or a command does it."""
 
     @property
-    def is_cancelled(self) -> bool:
-        """Whether it was cancelled before anything was published: it leaves no results."""
-        has_result = any(each.outcome == "published" for each in self.ended)
-        return not has_result and any(each.cancelled for each in self.ended)
+    def leaves_nothing(self) -> bool:
+        """Whether it has ended and nothing was published."""
+        is_published = any(each.outcome == "published" for each in self.ended)
+        return bool(self.ended) and not is_published
 
     @property
     def title(self) -> str:

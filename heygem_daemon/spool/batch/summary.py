@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from heygem_daemon.language.translator import languages_of, translator
@@ -29,13 +29,20 @@ def summary_text(batch: BatchJournal, final_journals: Mapping[int, Journal]) -> 
             "claimed": _format_time(batch.claimed_at),
             "finished": _format_time(batch.completed_at),
             "zip": zipped,
-            "missing_in_zip": list(batch.missing),
+            "missing_in_zip": [*batch.missing, *_without_result(batch, final_journals)],
             "jobs": [
                 _member_summary(number, member, final_journals.get(number), batch)
                 for number, member in zip(numbers, batch.members, strict=True)
             ],
         }
     )
+
+
+def _without_result(batch: BatchJournal, final_journals: Mapping[int, Journal]) -> Iterator[str]:
+    """Yield the names of the failed members of a batch that has ended."""
+    for number, member in enumerate(batch.members, 1):
+        if batch.outcome == "finished" and member_state(final_journals.get(number)) == "failed":
+            yield member.name
 
 
 def member_state(journal: Journal | None) -> MemberState:
