@@ -13,7 +13,7 @@ from heygem_daemon.report.waiting import PlacedEntry, cannot_start, none_waits, 
 JobRow = tuple[object, ...]
 
 NEEDS_PERSON = "Cannot start: somebody has to do something"
-LOOKS = "The daemon has just started, and looks through the inbox"
+LOOKS = "In the inbox, being looked at"
 ARRIVING = "In the inbox, not complete yet"
 
 

@@ -70,7 +70,7 @@ class DeviceChoice:
     @property
     def _name_here(self) -> str:
         if self.uuid is None and self.slots > 1:
-            return f"{self.name}, slot {self.slot}"
+            return f"{self.name}, worker {self.slot}"
         if self.index is None:
             return self.name
         part = "" if self.instance is None else f", instance {self.instance}"
@@ -106,7 +106,7 @@ def _join_here(devices: Sequence[DeviceChoice]) -> str:
     if len(devices) == 1:
         return first.label
     slot_numbers = ", ".join(str(each.slot) for each in devices)
-    return _on_node(f"{first.name}, slots {slot_numbers}", first.node)
+    return _on_node(f"{first.name}, workers {slot_numbers}", first.node)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ class Standpoint:
         """Return where something is, for people."""
         return place_of(path, self.folder)
 
+    def batch_name(self, batch: FinishedBatch | BatchStatus) -> str:
+        """Return a batch's name, as that of a job, with a slash at its end."""
+        name = batch.name.removeprefix(f"{batch.folder}/")
+        return f"{name if self.folder else in_folder(batch.folder, name)}/"
+
     def name(self, job: FinishedJob) -> str:
         """Return a job's name, with that of its hot folder only where there are others."""
         return own_name(job) if self.folder else in_folder(job.folder, own_name(job))
@@ -143,6 +148,10 @@ class BatchResult:
     by: str
     """Who dropped it; empty: not known."""
 
+    later: str
+    """The name of what the same person dropped last under the same name, where that came later;
+    empty: this is the last one."""
+
     members: tuple[Result, ...]
     """Those of its published members that the status lists, by name."""
 
@@ -181,8 +190,15 @@ def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | Batch
             members[job.batch_id].append(job)
         else:
             singles.append((job.finished, _result(job, standpoint)))
+    later = later_batches(status, standpoint)
     batches = [
-        (batch.finished, _ended_batch(batch, members.pop(batch.id, []), standpoint))
+        (
+            batch.finished,
+            replace(
+                _ended_batch(batch, members.pop(batch.id, []), standpoint),
+                later=later.get(batch.id, ""),
+            ),
+        )
         for batch in status.finished_batches
         if batch.published and standpoint.is_there(batch.path)
     ]
@@ -191,6 +207,22 @@ def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | Batch
         entry = _open_batch(under_way.get(batch_id), found, standpoint)
         batches.append((max(job.finished for job in found), entry))
     return tuple(entry for _, entry in sorted([*singles, *batches], key=lambda each: -each[0]))
+
+
+def later_batches(status: Status, standpoint: Standpoint) -> dict[str, str]:
+    """Return the name of the last batch that the same person dropped under the same name, by the
+    ids of those that came before: as when what failed of one is made again."""
+    groups: defaultdict[tuple[str, ...], list[FinishedBatch | BatchStatus]] = defaultdict(list)
+    batches: list[FinishedBatch | BatchStatus] = [*status.finished_batches, *status.batches]
+    for each in batches:
+        if dropped := each.dropped_as.removeprefix(f"{each.folder}/"):
+            groups[each.folder, dropped, each.dropped_by].append(each)
+    found: dict[str, str] = {}
+    for group in groups.values():
+        *earlier, last = sorted(group, key=lambda each: each.id)
+        name = standpoint.batch_name(last)
+        found |= {each.id: name for each in earlier if standpoint.batch_name(each) != name}
+    return found
 
 
 def still_there(
@@ -225,6 +257,7 @@ def _ended_batch(
         failures=standpoint.folder_address(batch.failures),
         failures_place=standpoint.place(batch.failures) if is_whole else "",
         by=batch.dropped_by,
+        later="",
         members=_members(members, standpoint),
     )
 
@@ -250,6 +283,7 @@ def _open_batch(
         failures="",
         failures_place="",
         by=members[0].dropped_by,
+        later="",
         members=_members(members, standpoint),
     )
 

@@ -11,6 +11,7 @@ from heygem_daemon.page.ended import (
     count_members,
     in_folder,
     job_dropped_as,
+    later_batches,
     own_name,
     still_there,
 )
@@ -59,6 +60,10 @@ class FailedEntry:
     by: str = ""
     """Who dropped it; empty: not known, or its batch says so."""
 
+    later: str = ""
+    """The name of the batch that the same person dropped last under the same name, where that came
+    later; empty: this is the last one, or a job."""
+
     members: tuple["FailedEntry", ...] = ()
     """Those of a batch's failed members that the status lists, by name."""
 
@@ -76,10 +81,12 @@ def find_failures(status: Status, standpoint: Standpoint) -> tuple[FailedEntry, 
             members[job.batch_id].append(job)
         else:
             found.append((job.finished, _failed_job(job, standpoint)))
+    later = later_batches(status, standpoint)
     for batch in status.finished_batches:
         if batch.failures and standpoint.is_there(batch.failures):
             failed = members.pop(batch.id, [])
-            found.append((batch.finished, _failed_batch(batch, failed, standpoint)))
+            entry = _failed_batch(batch, failed, standpoint)
+            found.append((batch.finished, replace(entry, later=later.get(batch.id, ""))))
     under_way = {batch.id: batch for batch in status.batches}
     for batch_id, failed in members.items():
         entry = _open_batch(under_way.get(batch_id), failed, standpoint)

@@ -78,8 +78,8 @@ class PageView:
     """How many more there are."""
 
     looked_at: tuple[InboxLine, ...]
-    """What lay in the inbox when the daemon started, as long as it looks whether that is complete,
-    in the order in which it came."""
+    """What the daemon is looking at: what lay in the inbox when it started, as long as it may not
+    be complete, and what is complete and is being examined. In the order in which it came."""
 
     looked_at_count: int
     """How many entries that are, and how many of them are not listed: each of these is a file."""
@@ -107,7 +107,7 @@ class PageView:
     """What no job comes of, in the order in which it came."""
 
     left_alone_count: int
-    """How many entries that are, and how many of them are not listed: each of these is a file."""
+    """How many files that are, and how many of them are not listed: one entry may name several."""
 
     left_alone_more: int
 
@@ -190,7 +190,7 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
         attention_count=len(attention) + unlisted.attention,
         attention_more=unlisted.attention,
         left_alone=left_alone,
-        left_alone_count=len(left_alone) + unlisted.left_alone,
+        left_alone_count=len(_entries(status, None)) + unlisted.left_alone,
         left_alone_more=unlisted.left_alone,
         results=find_results(status, standpoint),
         failures=tuple(each for each in failures if not each.cancelled),

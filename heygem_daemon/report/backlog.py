@@ -27,7 +27,7 @@ WaitFor = Literal[
 ]
 """turn: for other jobs to start; hours: for the active hours; device, disk, memory: until there is
 room; pause: for its next try after a fault; publication: for its signature, or for the spool to
-take its result; look: until the daemon, which has just started, has looked whether it is complete;
+take its result; look: until the daemon has looked what it holds, or whether it is complete;
 upload: until it is complete; partner: for the other file of its pair; attention: for a person."""
 
 JobState = Literal["running", "queued", "paused", "deferred", "publishing"]

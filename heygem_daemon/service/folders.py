@@ -242,11 +242,11 @@ class FolderIntake:
                 )
         answers = answers or self._read_sidecars(name, snapshot, now)
         if len(answers) < len(snapshot.sidecars):
-            return FolderView(notice=InboxNotice(printable(name), BEING_READ), settling=True)
+            return _being_looked_at(name, BEING_READ)
         if unknown := self.contents.find_unknown(snapshot.entries):
             for entry in unknown:
                 self.contents.examine(entry)
-            return FolderView(notice=InboxNotice(printable(name), BEING_EXAMINED), settling=True)
+            return _being_looked_at(name, BEING_EXAMINED)
         return self._view_settled(folder, snapshot, answers, now - state.first_seen_at)
 
     def _view_settled(
@@ -332,3 +332,8 @@ def _candidate(
     owner = find_person({each.owner for each in snapshot.entries})
     name = printable(folder.name)
     return Candidate(name, folder, priority, arrived_ns, owner, answers, find_content)
+
+
+def _being_looked_at(name: str, reason: str) -> FolderView:
+    """Return the view of a folder that is complete, and is being read."""
+    return FolderView(notice=InboxNotice(printable(name), reason, waits_for="look"), settling=True)

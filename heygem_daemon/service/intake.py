@@ -212,7 +212,10 @@ class Intake:
                 heeds_requests=self._heeds_requests,
             ),
             *find_unused(snapshot, hidden, heeds_requests=self._heeds_requests),
-            *(InboxNotice(printable(path.name), BEING_READ) for path in being_read),
+            *(
+                InboxNotice(printable(path.name), BEING_READ, waits_for="look")
+                for path in being_read
+            ),
             *find_pair_notices(pairing, settling, unexamined, answers),
             *find_folder_notices(folders, heeds_requests=self._heeds_requests),
             *find_owner_notices(snapshot, settling, pairing, self._pairs.trusted),

@@ -105,7 +105,7 @@ def find_inbox_notices(
     beside = {entry.path for entry in pairing.thumbnails}
     for entry in unexamined:
         if entry.path not in beside:
-            yield InboxNotice(printable(entry.path.name), BEING_EXAMINED)
+            yield InboxNotice(printable(entry.path.name), BEING_EXAMINED, waits_for="look")
     yield from _ambiguity_notices(settling, pairing, find_content)
     for crowd in pairing.crowds:
         names = [entry.path.name for entry in crowd]
@@ -203,7 +203,7 @@ def _ambiguity_notices(
         ]
         if len(known) < len(group):
             for entry in known:
-                yield InboxNotice(printable(entry.path.name), BEING_COMPARED)
+                yield InboxNotice(printable(entry.path.name), BEING_COMPARED, waits_for="look")
             continue
         names = [entry.path.name for entry in group]
         conflict = describe_conflict(group, find_content)

@@ -73,8 +73,8 @@ def test_two_workers_render_side_by_side_the_same_bits(spool: Path) -> None:
     render(spool, workers=1)
     drop(spool, "one", "two")
     log = render(spool, workers=2)
-    assert "job started on CPU, slot 1" in log
-    assert "job started on CPU, slot 2" in log
+    assert "job started on CPU, worker 1" in log
+    assert "job started on CPU, worker 2" in log
     outbox = spool / "outbox"
     results = {packets(outbox / f"{name}.mp4") for name in ("alone", "one", "two")}
     assert len(results) == 1

@@ -24,7 +24,7 @@ def publication(seconds: float, job: str = "a") -> str:
     return line(seconds, "published as a.mp4", "job_published", job)
 
 
-ANNA = start(0, "CPU, slot 2 (node anna)")
+ANNA = start(0, "CPU, worker 2 (node anna)")
 
 
 def test_the_time_runs_from_the_death_to_the_next_start() -> None:

@@ -65,7 +65,7 @@ def test_a_worker_that_leaves_has_its_slot_until_it_is_gone() -> None:
 
 def test_the_slot_is_named_where_there_are_several() -> None:
     assert CPU.label == "CPU"
-    assert replace(CPU, slot=2, slots=4).label == "CPU, slot 2"
+    assert replace(CPU, slot=2, slots=4).label == "CPU, worker 2"
 
 
 def on_node(worker: WorkerOccupancy, node: str = "anna") -> WorkerOccupancy:
@@ -100,7 +100,7 @@ def test_a_node_that_failed_gets_no_job_for_a_while() -> None:
 
 
 def test_the_node_is_named_where_it_is_not_the_daemons_machine() -> None:
-    assert replace(CPU, slot=2, slots=4, node="anna").label == "CPU, slot 2 (node anna)"
+    assert replace(CPU, slot=2, slots=4, node="anna").label == "CPU, worker 2 (node anna)"
     gpu = GpuReading("GPU-1", 0, "NVIDIA L4", node="anna")
     assert device_choice(gpu).label == "GPU 0 (NVIDIA L4) (node anna)"
     assert device_choice(gpu).place == ("GPU-1", 1, "anna")

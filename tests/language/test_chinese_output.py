@@ -78,10 +78,10 @@ def test_the_tables_of_a_status_hold_no_english(capsys: pytest.CaptureFixture[st
                     frames=5, total_frames=10, left_seconds=9, fps=9.1, device="CPU",
                 ),
                 JobStatus(
-                    id="3", name="丙", state="running", stage="review", device="CPU, slot 1"
+                    id="3", name="丙", state="running", stage="review", device="CPU, worker 1"
                 ),
                 JobStatus(
-                    id="4", name="丁", state="running", stage="review", device="CPU, slots 1, 2"
+                    id="4", name="丁", state="running", stage="review", device="CPU, workers 1, 2"
                 ),
                 JobStatus(
                     id="2", name="乙", state="deferred", reason="The disk is full.", retry_at=1.0
@@ -89,7 +89,7 @@ def test_the_tables_of_a_status_hold_no_english(capsys: pytest.CaptureFixture[st
             ),
             "devices": (
                 DeviceStatus(name="CPU", resident=True),
-                DeviceStatus(name="CPU", label="CPU, slot 1", resident=True),
+                DeviceStatus(name="CPU", label="CPU, worker 1", resident=True),
             ),
         }
     )  # fmt: skip
@@ -97,8 +97,8 @@ def test_the_tables_of_a_status_hold_no_english(capsys: pytest.CaptureFixture[st
         print_tables(status)
     printed = capsys.readouterr().out
     assert "正在绘制口型，剩余 9 秒，每秒 9.1 帧，使用 CPU" in printed
-    assert "使用 CPU，槽位 1 " in printed
-    assert "使用 CPU，槽位 1、2" in printed
+    assert "使用 CPU，工作进程 1 " in printed
+    assert "使用 CPU，工作进程 1、2" in printed
     assert english_left(printed) == {}
 
 

@@ -189,7 +189,7 @@ def test_a_page_in_chinese_holds_no_english() -> None:
     for state in ("starting", "idle", "working", "holding", "stopping", "stopped"):
         status = _everything(state)
         shown = ChinesePage(renderer.html(status, KEPT)).texts
-        assert "CPU，槽位 1、2" in "".join(shown)
+        assert "CPU，工作进程 1、2" in "".join(shown)
         for text in (*renderer.text(status, KEPT, "zh").split("\n"), *shown):
             assert english_in(re.sub("UTC|English", "", text)) == set(), text
 

@@ -221,7 +221,7 @@ def test_the_text_says_where_each_thing_is_and_when_it_is_deleted(make_status: M
     status = make_status(finished=(published("demo"), failed("bad", "There is no face.")))
     english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
     assert "demo: 2027-01-15" in english
-    assert "; before and after: demo.png; will be deleted on 2027-01-22" in english
+    assert "; outbox/demo.mp4; will be deleted on 2027-01-22" in english
     assert "; failed/bad; will be deleted on 2027-01-22" in english
     assert "There is no face." in english
     assert chinese.count("删除时间：2027-01-22") == 2
@@ -243,3 +243,32 @@ def test_results_of_one_name_are_told_apart_by_the_names_that_requests_take(
     )
     results = find_results(make_status(finished=(first, second, of_anna)), KEPT)
     assert sorted(each.name for each in results) == ["anna/face (3)", "face", "face (2)"]
+
+
+def test_a_batch_that_was_made_again_points_at_the_last_one_and_that_at_its_name(
+    make_status: MakeStatus,
+) -> None:
+    def batch(number: int, name: str, **changes: object) -> FinishedBatch:
+        return BATCH.model_copy(
+            update={"id": str(number), "name": name, "dropped_as": "launch", **changes}
+        )
+
+    again = batch(2, "launch (2)", path="outbox/launch (2)", failed=0, failures="")
+    others = batch(3, "launch (3)", dropped_by="ben", path="")
+    elsewhere = batch(4, "launch", folder="anna", path="")
+    ended = (batch(1, "launch"), again, others, elsewhere)
+    english, chinese = (
+        PageRenderer().text(make_status(finished_batches=ended), KEPT).split(TEXT_RULE)
+    )
+    assert english.count("launch (2)/ was dropped under the same name later") == 2
+    assert english.count("was dropped under the same name later") == 2
+    assert "launch (2)/: 11 of 12 published; 20" in english
+    assert "dropped as launch, a name that was taken" in english
+    assert chinese.count("之后又以同一名称放入：launch (2)/") == 2
+    page = PageRenderer().html(make_status(finished_batches=ended), KEPT)
+    assert page.count("launch (2)/ was dropped under the same name later") == 2
+    waits = BatchStatus(
+        id="5", name="launch", dropped_as="launch", members=1, published=0, failed=0
+    )
+    text = PageRenderer().text(make_status(finished_batches=(again,), batches=(waits,)), KEPT, "en")
+    assert "; launch/ was dropped under the same name later; " in text

@@ -68,10 +68,7 @@ def test_links_lead_to_what_is_in_the_same_share(share: Share, make_status: Make
         assert " failed/bad" not in page, "there it is not"
     assert "anna/talk" not in share.html
     assert "talk: 2027-01-15" in share.text
-    assert (
-        "; talk.mp4, beside this page; report: talk.json; will be deleted on 2027-01-22"
-        in share.text
-    )
+    assert "; talk.mp4, beside this page; will be deleted on 2027-01-22" in share.text
 
 
 def test_the_page_of_a_folder_counts_the_jobs_of_others(

@@ -22,6 +22,7 @@ from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import DeviceStatus, InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
+from heygem_daemon.service.notices import BEING_EXAMINED
 from heygem_daemon.system import paths
 from tests.page.conftest import FOR_EVER, KEPT, NOW, MakeStatus, failed, published
 
@@ -403,10 +404,10 @@ def test_page_and_text_say_who_dropped_a_job(make_status: MakeStatus) -> None:
     )
     english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
     for name in ("runs", "waits", "ready", "show/", "old/", "done", "bad"):
-        assert f" {name} (by anna): " in english
+        assert f" {name} (dropped by anna): " in english
         assert f" {name}（anna 放入）: " in chinese
     page = PageRenderer().html(status, KEPT)
-    assert page.count('<span lang="en">by anna</span><span lang="zh">anna 放入</span> · ') == 7
+    assert page.count('<span lang="en">dropped by anna</span><span lang="zh">anna 放入</span>') == 7
 
 
 def test_the_text_names_what_lies_beside_a_result(make_status: MakeStatus) -> None:
@@ -414,12 +415,42 @@ def test_the_text_names_what_lies_beside_a_result(make_status: MakeStatus) -> No
         update={"batch": "show", "batch_id": "b"}
     )
     status = make_status(finished=(published("talk"), member))
-    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
-    assert "; outbox/talk.mp4; report: talk.json; before and after: talk.png; will be" in english
-    assert "; outbox/talk.mp4; 报告: talk.json; 前后对比: talk.png; " in chinese
+    english, chinese = PageRenderer().text(status, FOR_EVER).split(TEXT_RULE)
+    assert "; outbox/talk.mp4; report: talk.json; before and after: talk.png\n" in english
+    assert "; outbox/talk.mp4; 报告: talk.json; 前后对比: talk.png\n" in chinese
     assert "    outbox/show/a.mp4; report: a.json; before and after: a.png\n" in english
     without = replace(KEPT, is_there=lambda path: path.endswith(".mp4"))
     assert "report" not in PageRenderer().text(status, without, "en").split("Finished")[1][:90]
+
+
+def test_nothing_stands_between_two_chinese_sentences(busy: Status) -> None:
+    for status in (busy, busy.model_copy(update={"state": "stopped", "hold": "The disk is full."})):
+        page = PageRenderer().html(status, KEPT).split("<body>")[1]
+        chinese = re.sub(r"<[^>]*>", "", re.sub(r'<span lang="en">.*?</span>', "", page))
+        assert re.findall(r".{9}[，。；：？！）] .{9}", chinese) == []
+
+
+def test_what_is_left_alone_is_counted_by_its_files(make_status: MakeStatus) -> None:
+    left = tuple(InboxStatus(name=name, reason="is empty") for name in ("a.wav", "b.wav"))
+    view = build_view(make_status(inbox=left), KEPT)
+    assert (len(view.left_alone), view.left_alone_count) == (1, 2)
+
+
+def test_what_is_complete_and_examined_is_not_called_incomplete(make_status: MakeStatus) -> None:
+    pair = tuple(
+        InboxStatus(name=f"talk.{suffix}", reason=BEING_EXAMINED, waits_for="look")
+        for suffix in ("wav", "mp4")
+    )
+    text = PageRenderer().text(make_status(inbox=pair), KEPT, "en")
+    assert "\nIn the inbox, being looked at\n  talk.wav, talk.mp4: what it holds is being" in text
+    assert ": The daemon is ready. 1 being looked at\n" in text
+
+
+def test_where_the_daemon_has_died_the_page_says_no_more_why_a_job_waits(busy: Status) -> None:
+    """ "The CPU's 2 workers are busy" stood there for days."""
+    page = PageRenderer().html(busy, KEPT)
+    queue = page.split('<h2 id="queue">')[1].split("</section>")[0]
+    assert queue.count('<span class="foreseen"><span lang="en">waits for its turn') == 2
 
 
 def test_a_request_has_its_time_in_the_text_too(make_status: MakeStatus) -> None:

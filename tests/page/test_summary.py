@@ -2,11 +2,15 @@
 
 import re
 
+from heygem_daemon.page.forms import exact_time
 from heygem_daemon.page.renderer import SHOWN_FAILURES, TEXT_RULE, PageRenderer
 from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.status import InboxStatus, JobStatus, Status
 from heygem_daemon.report.unlisted import Unlisted
-from tests.page.conftest import KEPT, MakeStatus, failed, published
+from tests.page.conftest import KEPT, NOW, MakeStatus, failed, published
+
+BEGIN = f"heygem-daemon, {exact_time(NOW)}: "
+"""With this begins the text."""
 
 MANY = tuple(published(f"result {number}", number) for number in range(60))
 RUNNING = JobStatus(id="1", name="talk", state="running", stage="render", percent=42)
@@ -31,7 +35,7 @@ def test_the_top_says_that_jobs_have_failed_and_leads_to_them(make_status: MakeS
     assert page.index('id="summary"') < page.index('<h2 id="failed">')
     assert page.index('<h2 id="failed">') < page.index('<h2 id="results">')
     english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
-    first = "heygem-daemon: The daemon is at work. 1 being made, 2 failed, 60 finished\n"
+    first = f"{BEGIN}The daemon is at work. 1 being made, 2 failed, 60 finished\n"
     assert english.startswith(first)
     assert chinese.splitlines()[0].endswith(
         ": 服务正在处理任务。正在制作 1 个，失败 2 个，已完成 60 个"
@@ -59,9 +63,8 @@ def test_each_section_that_lists_something_is_counted(busy: Status) -> None:
 def test_where_there_is_nothing_nothing_is_counted(make_status: MakeStatus) -> None:
     status = make_status()
     assert 'id="summary"' not in PageRenderer().html(status, KEPT)
-    assert (
-        PageRenderer().text(status, KEPT, "en").startswith("heygem-daemon: The daemon is ready.\n")
-    )
+    text = PageRenderer().text(status, KEPT, "en")
+    assert text.startswith(f"{BEGIN}The daemon is ready.\n")
 
 
 def test_a_stopped_daemon_makes_nothing(make_status: MakeStatus) -> None:
@@ -99,7 +102,7 @@ def test_a_batch_of_which_nothing_waits_is_not_among_what_waits(make_status: Mak
     other = JobStatus(id="2", name="f", state="running")
     status = make_status(state="working", jobs=(RUNNING, other), batches=(batch,))
     english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
-    assert english.startswith("heygem-daemon: The daemon is at work. 2 being made\n")
+    assert english.startswith(f"{BEGIN}The daemon is at work. 2 being made\n")
     made = english.partition("Being made at ")[2].partition("\n\n")[0]
     assert "  lesson/: 4 of 6 done; now: talk, f\n" in f"{made}\n"
     assert english.count("lesson/") == 1
@@ -109,7 +112,7 @@ def test_a_batch_of_which_nothing_waits_is_not_among_what_waits(make_status: Mak
     assert "lesson/" in page.split('<h2 id="running">')[1].split("</section>")[0]
     more = batch.model_copy(update={"members": 7})
     first = PageRenderer().text(status.model_copy(update={"batches": (more,)}), KEPT, "en")
-    assert first.startswith("heygem-daemon: The daemon is at work. 2 being made, 1 waiting\n")
+    assert first.startswith(f"{BEGIN}The daemon is at work. 2 being made, 1 waiting\n")
 
 
 def test_the_hint_to_retry_says_when_it_cannot_help(make_status: MakeStatus) -> None:

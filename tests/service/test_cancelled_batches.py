@@ -41,7 +41,7 @@ def test_it_leaves_nothing_in_the_outbox_and_keeps_its_name(
     assert (ended.failed, ended.cancelled, ended.path) == (2, 2, "")
     assert all(each.cancelled for each in harness.status().finished)
     text = (harness.spool.root / "status.txt").read_text()
-    assert text.startswith("heygem-daemon: The daemon is ready. 1 cancelled\n")
+    assert text.splitlines()[0].endswith(": The daemon is ready. 1 cancelled")
     ask(harness, "talks.retry")
     harness.run_rounds(service, 12.0)
     assert names_in(harness, "outbox") == ["talks"]

@@ -50,9 +50,9 @@ def test_idle_workers_draw_chunks_of_a_long_job(cpu: ServiceHarness, service: Se
     owner, first = owner_of_chunks(cpu), assistants(cpu)[0]
     assert (first.workspace, first.options) == (owner.workspace, owner.options)
     assert len({each.job_id for each in (owner, *assistants(cpu))}) == 3
-    assert at_work(cpu) == {"long": "CPU, slots 1, 2, 3"}
+    assert at_work(cpu) == {"long": "CPU, workers 1, 2, 3"}
     assert [each.jobs for each in cpu.status().devices] in ([], [("long",)] * 3)
-    assert cpu.logged("CPU, slot 2 draws chunks of it too") == 1
+    assert cpu.logged("CPU, worker 2 draws chunks of it too") == 1
 
 
 def test_what_they_report_is_not_the_progress_of_the_job(

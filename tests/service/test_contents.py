@@ -173,6 +173,7 @@ def test_each_of_several_files_of_one_name_is_told_while_some_are_examined(
     assert {each[0].name for each in asked} == set(names)
     told = {entry.name: entry.reason for entry in harness.status().inbox}
     assert sorted(told) == names
+    assert {each.waits_for for each in harness.status().inbox} == {"look"}
     assert told["talk.wav"] == BEING_COMPARED
     assert told["talk.mp3"] == told["talk.m4a"] == BEING_EXAMINED
 

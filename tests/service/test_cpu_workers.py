@@ -39,14 +39,14 @@ def test_jobs_run_side_by_side_each_in_a_slot(cpu: ServiceHarness) -> None:
     service = cpu.service()
     drop(cpu, "a", "b", "c", "d", "e", "f")
     cpu.run_rounds(service, 10)
-    assert at_work(cpu) == {"a": "CPU, slot 1", "b": "CPU, slot 2", "c": "CPU, slot 3"}
+    assert at_work(cpu) == {"a": "CPU, worker 1", "b": "CPU, worker 2", "c": "CPU, worker 3"}
     queued = [job for job in cpu.status().jobs if job.state == "queued"]
     assert [job.name for job in queued] == ["d", "e", "f"][: len(queued)]
     assert queued[0].reason == "The CPU's 3 workers are busy with other jobs."
-    assert cpu.logged("started on CPU, slot 2, attempt 1") == 1
+    assert cpu.logged("started on CPU, worker 2, attempt 1") == 1
     finish(cpu, renders(cpu)["b.wav"].job_id)
     cpu.run_rounds(service, 3)
-    assert at_work(cpu)["d"] == "CPU, slot 2"
+    assert at_work(cpu)["d"] == "CPU, worker 2"
     finish_all(cpu, service)
     assert len([name for name in cpu.outbox() if name.endswith(".mp4")]) == 6
     assert len(cpu.executor.workers) == 3, "workers keep their engines for the next jobs"
@@ -86,7 +86,7 @@ def test_auto_has_one_worker_until_the_engine_was_measured(harness: ServiceHarne
     save_need(harness.spool.cache, harness.settings.engine, stamp, CPU.name, need)
     harness.run_rounds(service, 10)
     assert set(at_work(harness)) == {"a", "b", "c", "d"}
-    assert at_work(harness)["d"] == "CPU, slot 4"
+    assert at_work(harness)["d"] == "CPU, worker 4"
 
 
 def test_each_slot_is_seen_in_the_status_and_in_the_metrics(cpu: ServiceHarness) -> None:
@@ -98,8 +98,8 @@ def test_each_slot_is_seen_in_the_status_and_in_the_metrics(cpu: ServiceHarness)
         cpu.executor.emit_for_job(render.job_id, Progress(job_id=render.job_id, stage="track"))
     cpu.run_rounds(service, 2)
     assert [(each.label, each.jobs) for each in cpu.status().devices] == [
-        ("CPU, slot 1", ("a",)),
-        ("CPU, slot 2", ("b",)),
+        ("CPU, worker 1", ("a",)),
+        ("CPU, worker 2", ("b",)),
     ]
     metrics = format_prometheus(cpu.status())
     assert 'heygem_worker_resident_bytes{device="cpu"} 10' in metrics
@@ -150,7 +150,7 @@ def test_fewer_workers_after_a_reload(cpu: ServiceHarness) -> None:
     drop(cpu, "d")
     finish(cpu, renders(cpu)["b.wav"].job_id)
     cpu.run_rounds(service, 10)
-    assert at_work(cpu) == {"a": "CPU, slot 1", "c": "CPU, slot 3"}, "who runs goes on"
+    assert at_work(cpu) == {"a": "CPU, worker 1", "c": "CPU, worker 3"}, "who runs goes on"
     assert cpu.logged("the idle worker on CPU ends: the CPU has fewer workers now") == 1
     finish_all(cpu, service)
     assert {each.device.slot for each in cpu.executor.workers.values()} == {1}

@@ -169,15 +169,17 @@ def test_a_daemon_that_has_just_started_says_that_it_looks(harness: ServiceHarne
     assert {each.reason for each in status.inbox} == {JUST_STARTED}
     assert status.backlog.sentence() == "7 files are looked at"
     text = (harness.spool.root / "status.txt").read_text()
-    looks = "\nThe daemon has just started, and looks through the inbox\n"
+    looks = "\nIn the inbox, being looked at\n"
     section = text.partition(looks)[2].partition("\n\n")[0]
-    listed = [set(line.strip().split(", ")) for line in section.splitlines()]
+    said = [line.strip().split(": ") for line in section.splitlines()]
+    assert {reason for _, reason in said} == {JUST_STARTED}
+    listed = [set(names.split(", ")) for names, _ in said]
     assert {"a.mp4", "a.wav"} in listed
     assert {"show"} in listed
     assert len(listed) == 4
     assert "In the inbox, not complete yet\n  -\n" in text
     assert "changed lately" not in text
-    assert "looks through the inbox" in (harness.spool.root / "status.html").read_text()
+    assert "being looked at" in (harness.spool.root / "status.html").read_text()
     (harness.spool.inbox / "b.mp4").write_bytes(b"another version")
     harness.drop("new.wav")
     harness.run_rounds(service, 1)

@@ -133,9 +133,9 @@ def test_workers_here_draw_chunks_of_a_job_on_a_node(harness: ServiceHarness) ->
     harness.run_rounds(service, 8)
     assert {harness.executor.places[each.job_id].label for each in assistants(harness)} == {
         "CPU",
-        "CPU, slot 2 (node anna)",
+        "CPU, worker 2 (node anna)",
     }
-    assert list(at_work(harness).values()) == ["CPU, slots 1, 2 (node anna); CPU"]
+    assert list(at_work(harness).values()) == ["CPU, workers 1, 2 (node anna); CPU"]
 
 
 def test_without_memory_here_a_node_helps(harness: ServiceHarness) -> None:
