@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from heygem_daemon.page import folder_pages, writer  # noqa: F401 - each child would import them
+from heygem_daemon.page.renderer import PageRenderer
 from tests.crash.drops import Users
 from tests.crash.ledger import Ledger
 from tests.crash.life import Daemon, KillPlan, RunEnd
@@ -56,6 +58,7 @@ class Campaign:
         self._folder = folder
         self._chance = random.Random(seed)
         self.result = CampaignResult()
+        PageRenderer()  # compiles the templates here: each child would do it anew
 
     def run(self, kills: int, sweep: bool, reach: Sequence[str] = ()) -> CampaignResult:
         """Work on spools until there were ``kills`` kills.
