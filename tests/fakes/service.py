@@ -135,12 +135,12 @@ class ServiceHarness:
             (target / name).write_bytes(os.fsencode(name))
         return target
 
-    def run_rounds(self, service: Service, seconds: float) -> None:
-        """Run rounds for ``seconds`` of the fake clock."""
+    def run_rounds(self, service: Service, seconds: float, every: float = 0.25) -> None:
+        """Run rounds for ``seconds`` of the fake clock, one ``every`` so many of them."""
         end = self.clock.now + seconds
         while self.clock.now < end:
             service.run_round()
-            self.clock.now += 0.25
+            self.clock.now += every
 
     def kill(self, service: Service) -> None:
         """Do what the kernel does when the daemon is killed: release its lock, end its workers."""

@@ -231,8 +231,8 @@ def test_a_want_of_memory_that_all_jobs_have_is_waited_out(harness: ServiceHarne
     harness.executor.answer = _waits_for_memory(harness, b"talk.wav")
     harness.drop("talk.wav", "talk.mp4")
     service = harness.service()
-    harness.run_rounds(service, 5000)
+    harness.run_rounds(service, 5000, every=5)
     assert harness.failed() == []
     harness.executor.answer = rendered
-    harness.run_rounds(service, 700)
+    harness.run_rounds(service, 700, every=5)
     assert harness.outbox() == ["talk.json", "talk.mp4", "talk.png"]

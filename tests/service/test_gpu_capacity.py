@@ -43,7 +43,7 @@ class AutoGpu:
                 self.harness.executor.emit_for_job(job_id, drawing)
             percent = self._percent_of_jobs[len(self.jobs)]
             self.harness.readings = driver(replace(gpu(0), utilisation=percent))
-            self.harness.run_rounds(self.service, 1)
+            self.harness.run_rounds(self.service, 1, every=0.5)
         return len(self.jobs)
 
 

@@ -18,7 +18,8 @@ ERRORS = [
     pytest.param(MemoryError, id="MemoryError", marks=pytest.mark.slow),
 ]
 
-SECONDS = 70.0
+SECONDS, EVERY = 70.0, 0.5
+"""How long each service runs, and how long there is from round to round."""
 MOST_TRIES = round(SECONDS)
 """One a second: a scan, or a step that the environment holds."""
 
@@ -125,7 +126,7 @@ def check_others_are_served(
     """Check that the other jobs are published, also after a restart, and that the error is told,
     and that the step is tried at most ``most_tries`` times in SECONDS."""
     service = harness.service()
-    harness.run_rounds(service, SECONDS)
+    harness.run_rounds(service, SECONDS, EVERY)
     assert raised, "the step was not reached"
     assert len(raised) <= most_tries, raised
     assert is_told(harness.log)
@@ -135,7 +136,7 @@ def check_others_are_served(
     harness.kill(service)
     harness.drop("later.wav", "later.mp4")
     again = harness.service()
-    harness.run_rounds(again, SECONDS)
+    harness.run_rounds(again, SECONDS, EVERY)
     assert {"later.json", "later.mp4", "later.png"} <= set(harness.outbox())
     assert is_kept(harness, "evil.wav")
     assert harness.status().counts.published >= 1
@@ -144,7 +145,7 @@ def check_others_are_served(
 
 def test_a_run_without_a_fault_tells_nothing(harness: ServiceHarness) -> None:
     harness.drop("talk.wav", "talk.mp4")
-    harness.run_rounds(harness.service(), SECONDS)
+    harness.run_rounds(harness.service(), SECONDS, EVERY)
     assert {"talk.json", "talk.mp4", "talk.png"} <= set(harness.outbox())
     assert not is_told(harness.log)
 

@@ -9,7 +9,7 @@ from heygem_daemon.service.sweeper import REST_SECONDS
 from heygem_daemon.spool.clock_record import DAY_SECONDS
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
-from tests.service.test_isolation import ERRORS, break_for_evil, is_kept, is_told
+from tests.service.test_isolation import ERRORS, EVERY, break_for_evil, is_kept, is_told
 
 RECOVERY_STEPS = {
     "a folder is recovered": "heygem_daemon.spool.recovery:_recover_folder",
@@ -45,11 +45,11 @@ def test_a_job_that_cannot_be_recovered_holds_no_other(
 ) -> None:
     harness.drop("evil.wav", "evil.mp4")
     service = harness.service()
-    harness.run_rounds(service, 20)  # a record of another job of that name
+    harness.run_rounds(service, 20, EVERY)  # a record of another job of that name
     harness.executor.answer = keep_running
     (harness.spool.outbox / "evil.mp4").rename(harness.spool.inbox / "evil.mp4")
     harness.drop("evil.wav", "evil.mp4", "talk.wav", "talk.mp4")
-    harness.run_rounds(service, 20)
+    harness.run_rounds(service, 20, EVERY)
     assert harness.processing() == 2
     harness.kill(service)
     harness.executor.answer = rendered
@@ -57,7 +57,7 @@ def test_a_job_that_cannot_be_recovered_holds_no_other(
     before = len(harness.log)
     with monkeypatch.context() as patch:
         raised = break_for_evil(patch, step, error, harness, also=ids)
-        harness.run_rounds(harness.service(), 70)
+        harness.run_rounds(harness.service(), 70, EVERY)
     assert 1 <= len(raised) <= 8, raised
     assert is_told(harness.log[before:])
     assert {"talk.json", "talk.mp4", "talk.png"} <= set(harness.outbox())
@@ -76,9 +76,9 @@ def test_an_item_that_cannot_be_purged_holds_no_other(
     harness.configure(retention_days=7)
     harness.drop("evil.wav", "evil.mp4")
     service = harness.service()
-    harness.run_rounds(service, 20)
+    harness.run_rounds(service, 20, EVERY)
     harness.drop("talk.wav", "talk.mp4")
-    harness.run_rounds(service, 20)
+    harness.run_rounds(service, 20, EVERY)
     make_caches_and_logs(harness)
     assert {"evil.mp4", "talk.mp4"} <= set(harness.outbox())
     with monkeypatch.context() as patch:
@@ -86,14 +86,14 @@ def test_an_item_that_cannot_be_purged_holds_no_other(
         before = len(harness.log)
         raised = break_for_evil(patch, step, error, harness, also=ids)
         harness.clock.now += 8 * DAY_SECONDS
-        harness.run_rounds(service, 20)
+        harness.run_rounds(service, 20, EVERY)
         assert 1 <= len(raised) <= 20, raised
         assert is_told(harness.log[before:])
         assert not [name for name in harness.outbox() if name.startswith("talk")]
         assert not (harness.spool.cache / "templates" / "old").exists()
         assert not (harness.spool.logs / "heygem-daemon.log.2001-01-02").exists()
     harness.clock.now += REST_SECONDS
-    harness.run_rounds(service, 20)
+    harness.run_rounds(service, 20, EVERY)
     assert harness.outbox() == []
     assert not any(harness.spool.logs.iterdir())
 
