@@ -82,6 +82,18 @@ class Daemon:
         (inbox / f"{name}.wav").write_text("sound")
         (inbox / f"{name}.mp4").write_text("video")
 
+    def go_on(self, writings: int) -> None:
+        """Wait until the daemon has written its status so many times: once a second, after what
+        it does in each round."""
+        status = self.spool / ".state" / "status.json"
+        times: set[int] = set()
+
+        def is_done() -> bool:
+            times.add(status.stat().st_mtime_ns)
+            return len(times) > writings
+
+        until(is_done)
+
     def lives(self) -> bool:
         """Whether each daemon that was started still runs."""
         return all(child.poll() is None for child in self.children)
@@ -212,7 +224,7 @@ def test_an_exchanged_outbox_is_not_followed(daemon: Daemon, tmp_path: Path) -> 
     outbox.rename(tmp_path / "away")
     outbox.symlink_to(elsewhere)
     daemon.drop("talk")
-    time.sleep(8)
+    daemon.go_on(5)
     assert not list(elsewhere.iterdir())
     assert daemon.lives()
 
@@ -236,7 +248,7 @@ def test_spellings_of_one_name_flood_neither_log_nor_status(daemon: Daemon) -> N
             for bit, letter in enumerate(letters)
         ]
         (daemon.spool / "inbox" / f"{''.join(forms)}.wav").write_text("x")
-    time.sleep(15)
+    daemon.go_on(5)
     assert daemon.lives()
     sizes = {
         path.name: path.stat().st_size
@@ -256,7 +268,7 @@ def test_a_clock_that_is_a_month_ahead_deletes_nothing(daemon: Daemon, tmp_path:
     )
     path = f"{tmp_path}:{CHECKOUT}"
     daemon.start(PYTHONPATH=path, TEST_CLOCK_SYNCHRONIZED="no")
-    time.sleep(8)
+    daemon.go_on(5)
     assert "talk.mp4" in daemon.outbox()
     assert (daemon.spool / "done" / "talk").exists()
     assert daemon.lives()
@@ -265,7 +277,7 @@ def test_a_clock_that_is_a_month_ahead_deletes_nothing(daemon: Daemon, tmp_path:
 def test_sighup_does_not_end_the_daemon(daemon: Daemon) -> None:
     child = daemon.start()
     child.send_signal(signal.SIGHUP)
-    time.sleep(2)
+    daemon.go_on(1)
     assert daemon.lives()
     daemon.drop("talk")
     until(lambda: "talk.mp4" in daemon.outbox())
