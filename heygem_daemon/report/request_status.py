@@ -17,3 +17,6 @@ class RequestStatus(BaseModel):
     text: str
     at: float
     """UNIX time."""
+
+    needs_person: bool = False
+    """Whether it is carried out only when somebody corrects its file."""

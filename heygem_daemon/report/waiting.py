@@ -105,14 +105,19 @@ def common_hold(status: Status) -> str | None:
 
 
 def cannot_start(status: Status) -> tuple[InboxStatus, ...]:
-    """Return what a person has to act on: files in the inbox, and the claimed jobs whose sidecar is
-    wrong."""
+    """Return what a person has to act on: files in the inbox, the claimed jobs whose sidecar is
+    wrong, and the requests whose options are."""
     jobs = (
         InboxStatus(name=job.name, reason=job.reason or "", waits_for="attention")
         for job in status.jobs
         if job.is_mistaken
     )
-    return (*(each for each in status.inbox if each.waits_for == "attention"), *jobs)
+    requests = (
+        InboxStatus(name=each.name, reason=each.text, waits_for="attention", folder=each.folder)
+        for each in status.requests
+        if each.needs_person
+    )
+    return (*(each for each in status.inbox if each.waits_for == "attention"), *jobs, *requests)
 
 
 def all_in_order(status: Status) -> list[WaitingEntry]:

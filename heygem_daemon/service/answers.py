@@ -91,7 +91,8 @@ class Answers:
         entries.sort(key=lambda each: -each[1].at)
         chosen = in_turns(entries, lambda each: each[0], MAX_SHOWN)
         chosen.sort(key=lambda each: -each[1].at)
-        return tuple(KeptAnswer(line=line, **status.model_dump()) for line, status in chosen)
+        fields = {"name", "folder", "text", "at"}
+        return tuple(KeptAnswer(line=line, **e.model_dump(include=fields)) for line, e in chosen)
 
     def forget_old(self, now: float) -> None:
         """Forget what has been shown long enough, and log the new refusals."""

@@ -1,7 +1,7 @@
 """What is done next for a request, given what it may act on. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from heygem_daemon.service.targets import Target
 from heygem_daemon.spool.names import printable
@@ -36,6 +36,9 @@ class Answer:
 
     is_refusal: bool = False
     """Whether nothing was done, so that a person has to read it."""
+
+    names_nothing: bool = field(default=False, compare=False)
+    """Whether that is since there is nothing of the name on which the request may act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ def nothing_to(request: Request, *, has_foreign: bool = False) -> Answer:
             "retry": f"no job {name} of yours has ended",
             "remove": f"no job {name} of yours has ended",
         }[request.verb]
-    return Answer(text, is_refusal=True)
+    return Answer(text, is_refusal=True, names_nothing=True)
 
 
 def part_of(request: Request, batch: str) -> Answer:

@@ -1,8 +1,8 @@
 """Carries out requests about jobs that have ended: renders them again, or deletes them."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from heygem_daemon.counts import counted
@@ -118,6 +118,11 @@ class EndedRequests:
         """Return what has ended that a request means and may act on, as far as it is read, the
         oldest first."""
         return self._index.find(request, self._trusted)
+
+    def knows(self, keys: Iterable[str]) -> bool:
+        """Return whether something of one of these folded names has ended, as far as it is read,
+        whoever dropped it."""
+        return self._index.knows(keys)
 
     def find_other_name(self, request: Request) -> str:
         """Return the name of what ended last of all that was dropped under the request's name;
@@ -258,9 +263,9 @@ class EndedRequests:
         nothing = nothing_to(request, has_foreign=is_foreign)
         if is_foreign:
             text = "; ".join([nothing.text, *self._own_instead(request)])
-            return Decision(answer=Answer(text, is_refusal=True))
+            return Decision(answer=replace(nothing, text=text))
         text = "; ".join([nothing.text, *self._what_there_is(request, others)])
-        return Decision(answer=Answer(text, is_refusal=True))
+        return Decision(answer=replace(nothing, text=text))
 
     def _own_instead(self, request: Request) -> Iterator[str]:
         """Yield a clause on what somebody dropped under a name that is another one's."""

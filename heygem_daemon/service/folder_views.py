@@ -33,6 +33,9 @@ class FolderView:
     ignored: tuple[InboxNotice, ...] = ()
     """What other users dropped into it or beside it, and does not count."""
 
+    misplaced: tuple[InboxNotice, ...] = ()
+    """The requests in it, where they ask nothing."""
+
     @property
     def notices(self) -> tuple[InboxNotice, ...]:
         """All that is to be said of it."""
@@ -45,6 +48,8 @@ def find_folder_notices(
     """Yield all that is to be said of folders. ``heeds_requests``: whether requests are carried
     out."""
     for view in views:
+        if heeds_requests:
+            yield from view.misplaced
         for notice in view.notices:
             is_own = notice is view.notice and heeds_requests
             yield told_of_folder(notice) if is_own else notice

@@ -21,7 +21,7 @@ from heygem_daemon.service.folder_views import (
 from heygem_daemon.service.item_faults import ItemFaults
 from heygem_daemon.service.notices import BEING_EXAMINED, BEING_READ, REPLACE_REMEDY, InboxNotice
 from heygem_daemon.service.sidecar_cache import ReadSidecar, SidecarCache
-from heygem_daemon.service.unused_files import first_unused
+from heygem_daemon.service.unused_files import find_misplaced, first_unused
 from heygem_daemon.spool.allowance import OwnerAllowance
 from heygem_daemon.spool.batch.folder_tree import scan_tree
 from heygem_daemon.spool.batch.roster import (
@@ -218,7 +218,8 @@ class FolderIntake:
         view = self._view_folder(folder, snapshot, len(foreign_markers) < len(markers), now)
         ignored = {str(each.path.relative_to(self._inbox)): each.owner for each in foreign}
         ignored |= foreign_markers
-        return replace(view, ignored=ignored_notices(ignored, snapshot.owner))
+        misplaced = tuple(find_misplaced(printable(name), snapshot))
+        return replace(view, ignored=ignored_notices(ignored, snapshot.owner), misplaced=misplaced)
 
     def _view_folder(
         self, folder: Path, snapshot: FolderSnapshot, has_marker: bool, now: float

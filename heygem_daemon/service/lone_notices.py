@@ -104,6 +104,12 @@ class _LoneNames:
             "video": _NearNames(audios, len(videos)),
             None: _NearNames(snapshot.entries if sidecars else (), len(sidecars)),
         }
+        self._same: Mapping[MediaKind | None, _NearNames] = {
+            "audio": self._others["video"],
+            "video": self._others["audio"],
+            None: _NearNames(snapshot.sidecars if sidecars else (), len(snapshot.entries)),
+        }
+        """The files of its own kind, to one of which a near name may be nearer."""
 
     def are_of(self, snapshot: FolderSnapshot, pairing: Pairing) -> bool:
         """Return whether these are the names in a scan. ``pairing``: what was made of the scan; the
@@ -131,6 +137,8 @@ class _LoneNames:
         parts = [*_what_lacks(entry.kind, entry.path.name, alike)]
         unknown = self._unknown.get(pair_key(entry.path.name))
         near = self._others[entry.kind].find(entry.path.name)
+        if near and self._same[entry.kind].find(near) != entry.path.name:
+            near = None  # Another file is meant by it.
         misnamed = next((each for each in alike if media_kind(each) != entry.kind), None)
         if misnamed:
             parts.append(_holds_the_same(entry.kind, misnamed))
@@ -250,4 +258,4 @@ def _notice(
 ) -> InboxNotice:
     name, reason = names.tell(entry)
     is_late = settling.age_seconds[entry.path] >= lone_seconds
-    return InboxNotice(name, reason, is_late, "partner")
+    return InboxNotice(name, reason, is_late, "partner", owner=entry.owner)

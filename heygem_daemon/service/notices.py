@@ -1,7 +1,7 @@
 """What the inbox holds beside what may be claimed, and what each of it waits for."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.spool.batch.roster import MAX_SHOWN_NAMES, format_names
@@ -32,6 +32,9 @@ class InboxNotice:
 
     folder: str = ""
     """The hot folder in whose inbox it is; empty: the plain inbox."""
+
+    owner: int | None = field(default=None, compare=False)
+    """User id of who dropped it, if it waits for its partner; None: not said."""
 
     def in_folder(self, folder: str) -> "InboxNotice":
         """Return the notice with the name of a hot folder and a slash before its own."""

@@ -49,6 +49,9 @@ class OpenRequest:
     waits_for: str = ""
     """What it waits for, as a sentence without its full stop."""
 
+    needs_person: bool = False
+    """Whether that is somebody who corrects its file."""
+
     def follows_retry(self, retries: Iterable["OpenRequest"], now: float) -> bool:
         """Return whether its job is about to be in the inbox again at monotonic time ``now``, since
         its owner asked for that before. ``retries``: those that were open when this look began."""
@@ -102,6 +105,7 @@ class OpenRequests:
                     folder=printable(request.folder or ""),
                     text=each.waits_for,
                     at=request.asked_ns / 1e9,
+                    needs_person=each.needs_person,
                 )
                 yield request.line, status
 

@@ -25,6 +25,7 @@ from heygem_daemon.service.estimates import Estimates
 from heygem_daemon.service.folder_statuses import Everything
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.job_statuses import job_statuses
+from heygem_daemon.service.other_half import say_where_the_other_half_is
 from heygem_daemon.service.pages import Pages
 from heygem_daemon.service.runtime import Dependencies
 from heygem_daemon.service.snapshot import DispatchSnapshot
@@ -34,6 +35,7 @@ from heygem_daemon.spool.deciders import deciders
 from heygem_daemon.spool.files import translate_os_errors
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.spool import Spool
+from heygem_daemon.system import paths
 from heygem_daemon.system.disk_space import read_disk_space
 
 KEEPALIVE_SECONDS = 5.0
@@ -118,6 +120,11 @@ class StatusWriter:
             snapshot,
             self._trusted,
             heeds_requests=self._settings.share_requests,
+        )
+        inbox_view = say_where_the_other_half_is(
+            inbox_view,
+            snapshot.tally.finished,
+            lambda path: paths.exists(self._spool.root / path),
         )
         status = self._status(state, snapshot, inbox_view, notes.hold).model_copy(
             update={

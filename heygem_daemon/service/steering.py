@@ -36,6 +36,7 @@ from heygem_daemon.service.item_faults import is_environment_fault
 from heygem_daemon.service.late_sidecars import find_late_sidecars
 from heygem_daemon.service.look_budget import LookBudget
 from heygem_daemon.service.open_requests import OpenRequest, OpenRequests
+from heygem_daemon.service.own_elsewhere import OwnElsewhere
 from heygem_daemon.service.removals import Removals
 from heygem_daemon.service.retry_options import RetryOptions
 from heygem_daemon.service.returns import Returns
@@ -87,6 +88,7 @@ class Steering:
         self._returns = returns
         self._removals = Removals(spool, answers, self._clock)
         self._ended = EndedRequests(spool, self._trusted, returns, self._removals)
+        self._own = OwnElsewhere(self._ended, self._trusted)
         self._search = TargetSearch(spool, claims, dispatcher, batches)
         self._options = RetryOptions(claims, self._ended, dependencies.read_sidecar)
         self._budget = LookBudget(self._clock)
@@ -129,7 +131,8 @@ class Steering:
             try:
                 answer = self._carry_out(each, targets, hurries, retries, now, settings)
                 if answer is not None:
-                    self._finish(each, answer, now)
+                    request, inboxes = each.found.request, self._claims.snapshots
+                    self._finish(each, self._own.complete(request, answer, targets, inboxes), now)
                 else:
                     self._acknowledge(each, now)
             except Exception as error:  # noqa: BLE001 - concerns this item alone
@@ -291,6 +294,7 @@ class Steering:
             asked.waits_for = f"{name} is tried again in a moment"
             return None
         options = self._options.find(asked, found) if retries_any else None
+        asked.needs_person = isinstance(options, str) and options != ""
         if isinstance(options, str):
             asked.waits_for = options or f"{name} is tried again in a moment"
             return None

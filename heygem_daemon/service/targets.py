@@ -99,6 +99,10 @@ class TargetIndex:
         """Add a member of a batch under its own folded name, by which no request means it."""
         self._members[key].append(target)
 
+    def knows(self, keys: Iterable[str]) -> bool:
+        """Return whether there is something of one of these folded names, whoever dropped it."""
+        return any(key in self._by_key for key in keys)
+
     def batch_of(self, request: Request, trusted: Collection[int]) -> str | None:
         """Return the name of a batch that has a member of the request's name, and on which the
         request may act; None: there is none."""

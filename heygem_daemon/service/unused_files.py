@@ -23,7 +23,7 @@ from heygem_daemon.spool.layout import PAGE_NAMES
 from heygem_daemon.spool.names import fold, printable
 from heygem_daemon.spool.progress_files import SUFFIX as RENDERING_SUFFIX
 from heygem_daemon.spool.reason import REASON_FILE
-from heygem_daemon.spool.request_names import is_request, request_meant
+from heygem_daemon.spool.request_names import is_request, parse_request_name, request_meant
 
 MAX_NAMED = 50
 """So many files that are no media are named; of the others it is said how many there are."""
@@ -38,6 +38,12 @@ OWN_REMEDY = "Not needed here, and safe to delete."
 _OWN_NAMES = frozenset(map(fold, (JOURNAL_FILE, BATCH_FILE, REASON_FILE, *PAGE_NAMES)))
 _OWN_COPY = re.compile(r"reason( .*)?\.txt|status( .*)?\.(txt|html)", re.IGNORECASE)
 """Their names as systems number copies: ``reason (2).txt``."""
+
+MAX_MISPLACED = 3
+"""So many requests in a folder are named."""
+
+MISPLACED = "asks nothing here: a request lies beside the folder, and is about all that is in it"
+"""What is said of a request in a folder."""
 
 EMPTY = "not used: empty"
 COPY_AGAIN = "Copy again, or delete."
@@ -120,10 +126,28 @@ def say_why_unused(name: str, *, is_empty: bool = False) -> str:
     return f"{shown} lies there too, {reason}"
 
 
+def find_misplaced(folder: str, snapshot: FolderSnapshot) -> Iterator[InboxNotice]:
+    """Yield notices of the first requests in a folder, which is dealt with as a whole."""
+    names = (each for each in snapshot.unsupported_files if is_request(_file_name(each)))
+    for name in heapq.nsmallest(MAX_MISPLACED, names):
+        if (parsed := parse_request_name(_file_name(name))) is not None:
+            right = f"{folder}.{parsed[1]}"
+            remedy = f"Delete this file, and put an empty file {right} into the inbox."
+            yield InboxNotice(f"{folder}/{printable(name)}", MISPLACED, True, remedy=remedy)
+
+
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
 def first_unused(snapshot: FolderSnapshot) -> tuple[str, str] | None:
     """Return a clause about one of the files in a folder that nothing is made of, and what to do;
     None: there is none. Files of a known kind go first; the daemon's own do not count."""
-    names = [n for n in snapshot.unsupported_files if "/" not in n and not _is_own(n)]
+    names = [
+        name
+        for name in snapshot.unsupported_files
+        if "/" not in name and not _is_own(name) and not is_request(name)
+    ]
     if not names:
         return None
     name = min(names, key=lambda each: (other_format(each) == other_format(""), each))

@@ -6,7 +6,7 @@ keep the daemon.
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
 from heygem_daemon.spool.batch.last_made import last_made
@@ -60,6 +60,10 @@ class FinishedIndex:
     def find(self, request: Request, trusted: Collection[int]) -> list[EndedItem]:
         """Return what a request means and may act on, the oldest first."""
         return [each for each in self._named(request) if request.may_act_on(each.owner, trusted)]
+
+    def knows(self, keys: Iterable[str]) -> bool:
+        """Return whether something of one of these folded names has ended, whoever dropped it."""
+        return any(key in self._by_key for key in keys)
 
     def find_last_dropped(self, request: Request, trusted: Collection[int]) -> EndedItem | None:
         """Return what ended last of all that was dropped under the request's name, whatever number

@@ -121,6 +121,7 @@ def test_of_several_names_the_nearest_is_named() -> None:
     assert "; fmt5 .mp4 lies here too: " in reasons["fmt5.wav"]
     assert "; fmt7.wav lies here too: " in reasons["fmt7 - Copy.mp4"]
     assert "; fmt7 - Copy.mp4 lies here too: " in reasons["fmt7.wav"]
+    assert "lies here too" not in reasons["fmt2.wav"], "each of these is nearer to another one"
 
 
 def test_two_files_of_one_kind_are_no_pair() -> None:

@@ -12,6 +12,7 @@ from heygem_daemon.protocol import Paused
 from heygem_daemon.service.contents import ContentProbe
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.notices import REQUESTS_OFF
+from heygem_daemon.service.unused_files import MISPLACED
 from heygem_daemon.spool.command_requests import leave_request
 from heygem_daemon.spool.ownership import user_name
 from heygem_daemon.spool.request_names import Verb
@@ -243,6 +244,29 @@ def test_a_claimed_job_is_hurried_also_after_a_restart(harness: ServiceHarness) 
     service = harness.service()
     harness.run_rounds(service, 2.0)
     assert running_names(harness) == ["b"]
+
+
+def test_a_request_in_a_folder_says_what_to_type(harness: ServiceHarness) -> None:
+    """inbox/talks/2.cancel was a folder without audio and video, of no known format."""
+    harness.drop_batch("talks", "1.wav", "1.mp4", "2.wav", "2.mp4")
+    service = harness.service()
+    harness.run_rounds(service, 8.0)
+    for name in ("2.cancel", "2.重试"):
+        harness.drop_batch("talks", name)
+        (harness.spool.inbox / "talks" / name).write_text("")
+    harness.run_rounds(service, 8.0)
+    told = {each.name: each for each in harness.status().inbox}
+    for name, right in (("2.cancel", "talks.cancel"), ("2.重试", "talks.retry")):
+        notice = told[f"talks/{name}"]
+        assert (notice.waits_for, notice.reason) == ("attention", MISPLACED)
+        assert notice.remedy.endswith(f"put an empty file {right} into the inbox.")
+    assert (
+        told["talks"].reason == "is a folder that holds neither audio nor video; it waits for both"
+    )
+    harness.configure(share_requests=False)
+    harness.kill(service)
+    harness.run_rounds(harness.service(), 8.0)
+    assert [each.name for each in harness.status().inbox] == ["talks"]
 
 
 def test_a_request_for_nothing_says_so_and_is_cleared_away(harness: ServiceHarness) -> None:

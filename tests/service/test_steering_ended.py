@@ -10,6 +10,7 @@ import pytest
 
 from heygem_daemon.language.translator import translator
 from heygem_daemon.protocol import Render
+from heygem_daemon.report.waiting import cannot_start
 from heygem_daemon.service.loop import Service
 from heygem_daemon.spool.command_requests import leave_request
 from heygem_daemon.spool.files import FileOperations
@@ -215,7 +216,11 @@ def test_options_that_are_wrong_are_explained(harness: ServiceHarness, service: 
     told = ask(harness, service, "talk.retry", 'face = "middle"\n')
     assert told.startswith('talk.retry, line 1: face = "middle"')
     assert len(harness.executor.submitted) == 1
+    (entry,) = cannot_start(harness.status())
+    assert (entry.name, entry.reason) == ("talk.retry", told), "somebody has to correct it"
+    assert "1 cannot start, " in (harness.spool.root / "status.txt").read_text()
     told = ask(harness, service, "talk.retry", 'face = "left"\n')
+    assert cannot_start(harness.status()) == ()
     assert told == "talk is in the inbox again"
     assert harness.executor.submitted[-1].options.face == "left"
 
