@@ -419,6 +419,8 @@ def test_the_text_names_what_lies_beside_a_result(make_status: MakeStatus) -> No
     assert "; outbox/talk.mp4; report: talk.json; before and after: talk.png\n" in english
     assert "; outbox/talk.mp4; 报告: talk.json; 前后对比: talk.png\n" in chinese
     assert "    outbox/show/a.mp4; report: a.json; before and after: a.png\n" in english
+    finished = english.split("\nFinished\n")[1].split("\n\nHow it works")[0]
+    assert len(finished.splitlines()) == 3, "no line of it is empty"
     without = replace(KEPT, is_there=lambda path: path.endswith(".mp4"))
     assert "report" not in PageRenderer().text(status, without, "en").split("Finished")[1][:90]
 
