@@ -39,7 +39,9 @@ def write_png(path: Path, rgb: Rgb, colour: ColourTags | None = None) -> None:
         atomic_output(path) as temporary,
         av.open(str(temporary), "w", format="image2") as container,
     ):
-        stream = container.add_stream("png", rate=1, options={"compression_level": "6"})
+        # A fifth of the time of FFmpeg's defaults, for a file that is a tenth larger.
+        options = {"compression_level": "2", "pred": "up"}
+        stream = container.add_stream("png", rate=1, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "rgb24"
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
         if colour is not None:
