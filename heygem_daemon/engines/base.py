@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -161,6 +162,7 @@ class Performance(ABC):
 class FullColourPerformance(Performance):
     """A performance that paints chroma at luma's resolution."""
 
+    @torch.inference_mode()
     def paint(self, frames: Sequence[int], patches: Sequence[Patch]) -> list[Patch]:
         """Add to the decoded samples the difference that ``draw`` makes, and nothing else."""
         befores = [patch.to_yuv444() for patch in patches]

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-STRIP_PIXELS = 1 << 15
-"""Pixels of a strip: with all intermediate results of drawing, about a megabyte."""
+STRIP_PIXELS = 1 << 16
+"""Pixels of a strip: with all intermediate results of drawing, about two megabytes. A small face is
+one strip, since calls cost more than memory there; large faces take as long with half of it."""
 
 
 @dataclass(frozen=True, slots=True)

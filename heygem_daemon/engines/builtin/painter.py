@@ -38,6 +38,7 @@ LIP_LINE, LIP_LINE_PIXELS = 0.010, 1.2
 LIP_SHADOW = 0.25
 """Half width in IOD, minimum half width in pixels, and depth of the shadow between lips that meet.
 A line that must be wider becomes paler in proportion: in a small face it would look like a gap."""
+_SKIN_PLACES = np.stack(np.meshgrid(mouth_bank.SKIN_X, mouth_bank.SKIN_Y), axis=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,8 @@ def paint_mouth(crop: torch.Tensor, skin: torch.Tensor, inputs: PaintInputs) -> 
 
 def measure_skin_colour(crop: torch.Tensor, view: PlaneView) -> torch.Tensor:
     """Return the mean Y, U, V (3,) of the skin around the mouth."""
-    places = np.stack(np.meshgrid(mouth_bank.SKIN_X, mouth_bank.SKIN_Y), axis=-1)
     size = np.array([crop.shape[2], crop.shape[1]], np.float32)
-    grid = 2 * (places @ view.axes.T + view.origin) / size - 1
+    grid = 2 * (_SKIN_PLACES @ view.axes.T + view.origin) / size - 1
     colours = F.grid_sample(
         crop[None],
         torch.from_numpy(grid[None].astype(np.float32)).to(crop.device),

@@ -45,17 +45,17 @@ def sample_bicubic(planes: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
     )[0]
 
 
-def restore_sharpness(luma: torch.Tensor, movement: torch.Tensor, rows: slice) -> torch.Tensor:
+def restore_sharpness(luma: torch.Tensor, distances: torch.Tensor, rows: slice) -> torch.Tensor:
     """Return ``rows`` of bicubic samples ``luma`` (N, 1, h, w) as sharp as their picture.
 
-    ``movement``: (N, 2, h, w), how far from a pixel's centre each was sampled, pixels. ``rows`` has
-    a row before and after it, unless it begins or ends with the samples, whose first and last row
-    then count twice. Samples at a pixel's centre stay as they are.
+    ``distances``: (N, 2, rows, w), how far from a pixel's centre each of these was sampled, pixels,
+    at least 0. ``rows`` has a row before and after it, unless it begins or ends with the samples,
+    whose first and last row then count twice. Samples at a pixel's centre stay as they are.
     """
     above, below = (1 if rows.start == 0 else 0), (1 if rows.stop == luma.shape[2] else 0)
-    beside = movement[:, :, rows].frac()
+    beside = distances.frac()
     # x - x², largest half way between two pixels.
-    between = torch.addcmul(beside.abs(), beside, beside, value=-1).sum(dim=1, keepdim=True)
+    between = torch.addcmul(beside, beside, beside, value=-1).sum(dim=1, keepdim=True)
     padded = F.pad(luma, (1, 1, above, below), mode="replicate")
     middle = padded[..., 1:-1, 1:-1]
     around = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]

@@ -151,8 +151,9 @@ def _sample_displaced(
         torch.add(y[near], moves[:, 1], alpha=down, out=grid[:, 1])
         luma, chroma = sample_planes(crop, grid.permute(0, 2, 3, 1))
         core = slice(strip.start - near.start, strip.stop - near.start)
-        sharp = restore_sharpness(luma, moves, core)
-        moving = moves[:, :, core].abs().amax(dim=1, keepdim=True)
+        distances = moves[:, :, core].abs()
+        sharp = restore_sharpness(luma, distances, core)
+        moving = distances.amax(dim=1, keepdim=True)
         # As floats from the start: truth values that are converted take eight times as long.
         torch.gt(moving, STILL_PIXELS, out=moving)
         shown = crop[None, :, rows.start + strip.start : rows.start + strip.stop, columns]
