@@ -1,11 +1,19 @@
-"""The summary of each run names the versions that it ran on."""
+"""What concerns each run: its garbage collections, and the versions that its summary names."""
 
+import gc
 import platform
 from importlib.metadata import version
 
 import pytest
 
 PACKAGES = ("av", "numpy", "pydantic-settings", "torch", "torchaudio", "watchdog")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from looking at all modules and tests again and again: a collection would
+    take a tenth of a second, and each file that is opened for decoding or encoding is one."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
