@@ -64,6 +64,10 @@ class FailedEntry:
     """The name of the batch that the same person dropped last under the same name, where that came
     later; empty: this is the last one, or a job."""
 
+    made: str = ""
+    """Path of the video that the same person had made later under the same name, relative to the
+    spool; empty: there is none, or it is a batch."""
+
     members: tuple["FailedEntry", ...] = ()
     """Those of a batch's failed members that the status lists, by name."""
 
@@ -76,11 +80,15 @@ def find_failures(status: Status, standpoint: Standpoint) -> tuple[FailedEntry, 
     people have deleted or taken back is left out."""
     found: list[tuple[float, FailedEntry]] = []
     members: defaultdict[str, list[FinishedJob]] = defaultdict(list)
+    made = _made_since(status, standpoint)
     for job in still_there(status.finished, "failed", standpoint):
         if job.batch_id:
             members[job.batch_id].append(job)
-        else:
-            found.append((job.finished, _failed_job(job, standpoint)))
+            continue
+        again = made.get((job.name, job.dropped_by))
+        is_later = again is not None and again.finished > job.finished
+        place = standpoint.place(again.path) if again is not None and is_later else ""
+        found.append((job.finished, replace(_failed_job(job, standpoint), made=place)))
     later = later_batches(status, standpoint)
     for batch in status.finished_batches:
         if batch.failures and standpoint.is_there(batch.failures):
@@ -92,6 +100,15 @@ def find_failures(status: Status, standpoint: Standpoint) -> tuple[FailedEntry, 
         entry = _open_batch(under_way.get(batch_id), failed, standpoint)
         found.append((max(job.finished for job in failed), entry))
     return tuple(entry for _, entry in sorted(found, key=lambda each: -each[0]))
+
+
+def _made_since(status: Status, standpoint: Standpoint) -> dict[tuple[str, str], FinishedJob]:
+    """Return the last single job that was published of each name and each person."""
+    found: dict[tuple[str, str], FinishedJob] = {}
+    for job in still_there(status.finished, "published", standpoint):
+        if not job.batch_id:
+            found.setdefault((job.name, job.dropped_by), job)
+    return found
 
 
 def _failed_job(job: FinishedJob, standpoint: Standpoint) -> FailedEntry:

@@ -134,14 +134,14 @@ class PageRenderer:
         """Return the page as plain text, in each language of the setting."""
         view = _marked(build_view(status, standpoint), marks)
 
-        sentence = counts_sentence(section_counts(view))
+        counts = section_counts(view)
 
         def write(translate: Translator) -> str:
             headline = STATES[view.state]
             return self._text.render(
                 view=view,
                 headline=headline,
-                sentence=sentence,
+                sentence=counts_sentence(counts, translate),
                 brackets=BRACKETS[translate.language],
                 t=translate,
             )

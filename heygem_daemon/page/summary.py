@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from heygem_daemon.language.translator import Translator
 from heygem_daemon.page.view import PageView
 
 
@@ -35,9 +36,10 @@ def section_counts(view: PageView) -> tuple[SectionCount, ...]:
     return tuple(each for each in _all_counts(view) if each.count)
 
 
-def counts_sentence(counts: Iterable[SectionCount]) -> str:
-    """Return '2 being made, 1 failed'; empty if nothing is listed."""
-    return ", ".join(each.text.format(count=each.count) for each in counts)
+def counts_sentence(counts: Iterable[SectionCount], translate: Translator) -> str:
+    """Return '2 being made, 1 failed' in a language; empty if nothing is listed."""
+    joint = "，" if translate.language == "zh" else ", "
+    return joint.join(translate(each.text, count=each.count) for each in counts)
 
 
 def _all_counts(view: PageView) -> Iterator[SectionCount]:

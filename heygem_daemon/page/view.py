@@ -157,6 +157,7 @@ class PageView:
 
 def build_view(status: Status, standpoint: Standpoint) -> PageView:
     """Return what the page shows of a status. Times are local ones of this machine."""
+    status = _without_its_one_person(status) if standpoint.folder else status
     looked_at = inbox_lines(_entries(status, "look"))
     arriving = inbox_lines(_entries(status, "upload", "partner"))
     attention = inbox_lines(cannot_start(status))
@@ -210,6 +211,21 @@ def others_first(count: int) -> str:
 def days_kept(days: float) -> str:
     """Return for how long files are kept, in words."""
     return counted(days, "1 day", "{count} days")
+
+
+def _without_its_one_person(status: Status) -> Status:
+    """Return the status of a hot folder without the name of the one person who drops there; where
+    there are several, it is needed."""
+    lists = ("jobs", "batches", "inbox", "finished", "finished_batches")
+    names = {each.dropped_by for name in lists for each in getattr(status, name)} - {""}
+    if len(names) != 1:
+        return status
+    return status.model_copy(
+        update={
+            name: tuple(e.model_copy(update={"dropped_by": ""}) for e in getattr(status, name))
+            for name in lists
+        }
+    )
 
 
 def _name_inboxes(folders: Sequence[str]) -> str:

@@ -161,10 +161,17 @@ def nothing_to(request: Request, *, has_foreign: bool = False) -> Answer:
 def part_of(request: Request, batch: str) -> Answer:
     """Return the answer to a request to cancel or hurry one member of ``batch``."""
     name, whole = printable(request.name.strip()), printable(batch)
-    if request.verb == "cancel":
+    is_command = request.folder is None
+    if request.verb == "cancel" and is_command:
         text = f"{name} is a part of {whole}, which is cancelled as a whole: name {whole} instead"
-    else:
+    elif request.verb == "cancel":
+        text = (
+            f"{name} is a part of {whole}, which is cancelled as a whole: ask with {whole}.cancel"
+        )
+    elif is_command:
         text = f"{name} is a part of {whole}, which goes first as a whole: name {whole} instead"
+    else:
+        text = f"{name} is a part of {whole}, which goes first as a whole: ask with {whole}.hurry"
     return Answer(text, is_refusal=True)
 
 

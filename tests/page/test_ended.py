@@ -272,3 +272,21 @@ def test_a_batch_that_was_made_again_points_at_the_last_one_and_that_at_its_name
     )
     text = PageRenderer().text(make_status(finished_batches=(again,), batches=(waits,)), KEPT, "en")
     assert "; launch/ was dropped under the same name later; " in text
+
+
+def test_a_failed_job_names_the_video_that_was_made_of_its_name_later(
+    make_status: MakeStatus,
+) -> None:
+    """Who had dropped corrected files found both, and asked which counts."""
+    bad = failed("talk", "Dark.").model_copy(update={"finished": NOW - 90})
+    other = published("talk", 1).model_copy(update={"dropped_by": "ben"})
+    for made, is_told in (
+        (published("talk", 1), True),
+        (published("talk", 2), False),
+        (other, False),
+    ):
+        text = PageRenderer().text(make_status(finished=(made, bad)), KEPT, "en")
+        told = "\n    A video of this name was made later: outbox/talk.mp4\n" in text
+        assert told == is_told
+    page = PageRenderer().html(make_status(finished=(published("talk", 1), bad)), KEPT)
+    assert "之后已生成同名的视频：outbox/talk.mp4" in page

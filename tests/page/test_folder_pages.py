@@ -71,6 +71,22 @@ def test_links_lead_to_what_is_in_the_same_share(share: Share, make_status: Make
     assert "; talk.mp4, beside this page; will be deleted on 2027-01-22" in share.text
 
 
+def test_where_one_person_alone_drops_the_page_does_not_say_who(
+    share: Share, make_status: MakeStatus
+) -> None:
+    for name in ("one.mp4", "two.mp4"):
+        (share.outbox / name).touch()
+    jobs = [of_anna(published(name)) for name in ("one", "two")]
+    hers = [each.model_copy(update={"dropped_by": "anna"}) for each in jobs]
+    share.write(make_status(finished=tuple(hers)))
+    assert "  one: " in share.text
+    assert "dropped by" not in share.html + share.text
+    his = jobs[1].model_copy(update={"dropped_by": "ben"})
+    share.write(make_status(finished=(hers[0], his)))
+    assert "one (dropped by anna): " in share.text
+    assert "two (dropped by ben): " in share.text
+
+
 def test_the_page_of_a_folder_counts_the_jobs_of_others(
     share: Share, make_status: MakeStatus
 ) -> None:

@@ -121,3 +121,10 @@ def test_the_hint_to_retry_says_when_it_cannot_help(make_status: MakeStatus) -> 
     assert "that fails again: drop the corrected sound and video together instead" in english
     assert "重试仍会失败" in chinese
     assert "that fails again" in PageRenderer().html(status, KEPT)
+
+
+def test_one_of_a_kind_is_counted_in_chinese_as_several_are(make_status: MakeStatus) -> None:
+    """Between "等待中 2 个" and "已完成 3 个" stood "1 个失败"."""
+    status = make_status(finished=(failed("bad", "No face."), published("good")))
+    first, *_ = PageRenderer().text(status, KEPT, "zh").splitlines()
+    assert first.endswith("失败 1 个，已完成 1 个")

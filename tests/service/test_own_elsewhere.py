@@ -71,7 +71,7 @@ def test_who_asks_in_the_wrong_folder_is_told_the_right_one(
     right = f"; yours is in another folder: put prev.{verb} into my-inbox (inbox/preview)"
     assert text.startswith("no job prev of yours ")
     assert text.endswith(right)
-    assert f"您的在另一个文件夹：请把 prev.{verb} 放入 " in translator("zh")(text)
+    assert f"您的同名任务在另一个文件夹中：请把 prev.{verb} 放入 " in translator("zh")(text)
     text = ask(harness, service, ANNA, f"talk.{verb}", "preview")
     assert text.endswith(f"; yours is in another folder: put talk.{verb} into inbox")
     assert "another folder" not in ask(harness, service, MALLORY, f"prev.{verb}")

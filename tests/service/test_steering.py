@@ -199,8 +199,12 @@ def test_a_request_for_one_member_of_a_batch_names_the_batch(harness: ServiceHar
     ask(harness, "2.cancel", "1.hurry", "3.cancel")
     harness.run_rounds(service, 3.0)
     said = requests(harness)
-    assert said["2.cancel"].startswith("2 is a part of talks, which is cancelled as a whole")
-    assert said["1.hurry"].startswith("1 is a part of talks, which goes first as a whole")
+    assert said["2.cancel"] == (
+        "2 is a part of talks, which is cancelled as a whole: ask with talks.cancel"
+    )
+    assert said["1.hurry"] == (
+        "1 is a part of talks, which goes first as a whole: ask with talks.hurry"
+    )
     assert said["3.cancel"] == "no job 3 of yours waits or is rendered"
     assert inbox(harness) == []
     assert len(running_names(harness)) == 1
