@@ -28,6 +28,9 @@ LANDMARK_COUNT = 478
 
 _EYELID = 16
 """The first points of an eye are its lids; an iris lies at their mean depth."""
+_FINE_PICTURES = 2
+"""Pictures whose finest maps are computed at once on a CPU. They take 1.2 MB a picture and layer:
+those of eight leave the processor's cache after each layer, which takes 20 % longer."""
 
 
 class FaceMesh(nn.Module):
@@ -63,10 +66,15 @@ class FaceMesh(nn.Module):
         Landmarks (B, 478, 3) in pixels of the crop, z on the same scale; logits (B,). Only without
         gradients.
         """
-        features = self.fine(self.stem_activation(trim_same_padding(self.stem(crops))))
+        at_once = _FINE_PICTURES if crops.device.type == "cpu" else len(crops)
+        features = torch.cat([self._fine_map(part) for part in torch.split(crops, at_once)])
         coarse = self.head(self.coarse(features))
         mesh = coarse["mesh"].reshape(-1, 468, 3)
         return self._refine(mesh, features), coarse["present"][:, 0]
+
+    def _fine_map(self, crops: Tensor) -> Tensor:
+        features: Tensor = self.fine(self.stem_activation(trim_same_padding(self.stem(crops))))
+        return features
 
     def _join_regions(self, _keys: Any = None) -> None:
         self._joint = JointRegions(self._regions)
