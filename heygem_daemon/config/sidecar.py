@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +157,7 @@ def _parse(content: bytes, file_name: str) -> JobOptions:
     written, (text, table, mistakes) = text, _read_lines(text, file_name)
     try:
         options = JobOptions.model_validate(
-            {key: _in_small_letters(key, value) for key, value in table.items()}
+            {key: _in_small_letters(key, value) for key, value in _with_small_keys(table).items()}
         )
     except ValidationError as error:
         raise _all_told([*mistakes, *_wrong_values(error, text, written)], file_name) from error
@@ -195,6 +195,15 @@ def _all_told(mistakes: Iterable[_Mistake], file_name: str) -> BadInput:
     is_foreign = any(each.advice.endswith(KEYS_ARE_ENGLISH) for each in told)
     end = KEYS_ARE_ENGLISH + REMEDY if is_foreign else REMEDY
     return BadInput(" ".join(reasons), "".join(advice) + end)
+
+
+def _with_small_keys(table: Mapping[str, object]) -> dict[str, object]:
+    """Return the table with the keys of options in small letters, unless two would be one."""
+    small = [key.lower() for key in table]
+    return {
+        name if name in JobOptions.model_fields and small.count(name) == 1 else key: value
+        for (key, value), name in zip(table.items(), small, strict=True)
+    }
 
 
 def _in_small_letters(key: str, value: object) -> object:
@@ -296,7 +305,9 @@ def _line_of(error: ErrorDetails, lines: list[str]) -> int:
     """Return the number (from 1) of the line that sets the error's key: as ``key =``, ``"key" =``,
     ``key.x =``, or as a table ``[key]``."""
     key = re.escape(_key(error))
-    set_here = re.compile(rf"\s*(?:\[+\s*)?(?P<quote>[\"']?){key}(?P=quote)\s*[=.\]]")
+    set_here = re.compile(
+        rf"\s*(?:\[+\s*)?(?P<quote>[\"']?){key}(?P=quote)\s*[=.\]]", re.IGNORECASE
+    )
     return next((number for number, line in enumerate(lines, 1) if set_here.match(line)), 1)
 
 

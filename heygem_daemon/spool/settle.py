@@ -232,7 +232,7 @@ class Settler:
     def _doubt(self, file: "_TrackedFile", quiet: float, now: float) -> str | None:
         """Return why a quiet file is not settled; None if it is."""
         if self._is_open_for_writing(file.entry.path):
-            return "a program still has it open for writing"
+            return "it is still being copied, or a program has it open for writing"
         file.doubtful = True
         if quiet < self._long_patience_seconds:
             if file.entry.size == 0:

@@ -132,3 +132,15 @@ def test_any_content_gives_options_or_a_reason(text: bytes) -> None:
         assert reason.startswith("talk.toml, line ")
     else:
         assert JobOptions.model_validate(found.model_dump()) == found
+
+
+@pytest.mark.parametrize("text", ['Quality = "High"', "QUALITY = high", '"Quality" = "high"'])
+def test_a_key_in_capital_letters_is_understood(text: str) -> None:
+    assert parse_sidecar(text.encode(), "talk.toml").quality == "high"
+
+
+def test_two_keys_that_differ_in_capital_letters_alone_are_not_guessed_at() -> None:
+    with pytest.raises(BadInput, match="line 1: unknown key"):
+        parse_sidecar(b'Quality = "high"\nquality = "small"', "talk.toml")
+    with pytest.raises(BadInput, match="line 2: face = 99: must be"):
+        parse_sidecar(b'Quality = "high"\nFACE = 99', "talk.toml")
