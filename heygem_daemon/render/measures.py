@@ -116,6 +116,11 @@ def jitter(apertures: Floats) -> float | None:
     return float(differences.mean() / scale)
 
 
+def is_open(aperture: float) -> bool:
+    """Return whether an aperture (IOD) is that of an open mouth, not the tracker's noise."""
+    return aperture > CLOSED_APERTURE_IOD + TRACKER_NOISE_IOD
+
+
 def sharpness(luma: NDArray[np.uint8]) -> float:
     """Laplacian energy: mean square of the four-neighbour Laplacian of luma (H, W)."""
     y = luma.astype(np.float32)

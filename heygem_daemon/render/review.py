@@ -16,11 +16,10 @@ from heygem_daemon.face.tracking.mouth import APERTURE, measure_mouth_track
 from heygem_daemon.media.picture import Picture, Plane
 from heygem_daemon.render.draw import RenderContext
 from heygem_daemon.render.measures import (
-    CLOSED_APERTURE_IOD,
     MIN_CLOSED_FRAMES,
-    TRACKER_NOISE_IOD,
     closed_threshold,
     correlation,
+    is_open,
     lag,
     share_closed,
     sharpness,
@@ -100,6 +99,7 @@ def measure_quality(
         _silence_figures(apertures, closed_threshold(apertures), silent, fps),
         seconds=len(selection.frames) / fps,
         sharpness_alike=meter.sharpness_alike(apertures),
+        source_opens=meter.source_opens,
     )
     if context.performance.target_parameters is None:
         return replace(figures, sharpness=meter.sharpness)
@@ -131,7 +131,7 @@ def _target_opens(context: RenderContext, target: Floats, frames: Iterable[int])
     A frame that fades or is passed through may keep an opening of the source.
     """
     full = [frame for frame in frames if _is_drawn_in_full(context, frame)]
-    return bool(full) and float(target[full].max()) > CLOSED_APERTURE_IOD + TRACKER_NOISE_IOD
+    return bool(full) and is_open(float(target[full].max()))
 
 
 def _is_drawn_in_full(context: RenderContext, frame: int) -> bool:
@@ -209,6 +209,13 @@ class _ResultMeter:
         return sharpness_alike(
             (apertures[frames], energies), self._source_edges(), MIN_ALIKE_FRAMES
         )
+
+    @property
+    def source_opens(self) -> bool:
+        """Whether the source's mouth is open in any picture whose sharpness was measured; also
+        where its mouth could not be measured."""
+        apertures, _ = self._source_edges()
+        return not apertures.size or is_open(float(apertures.max()))
 
     def _source_edges(self) -> tuple[Floats, Floats]:
         """Return the apertures and energies (K,) of the source pictures, each once."""

@@ -1,7 +1,9 @@
+from typing import Any
+
 from heygem_daemon.engines.base import PerformanceSummary
 from heygem_daemon.render.quality import Quality, coverage_warning, quality_warnings
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "aperture_correlation": 0.95,
     "aperture_lag_ms": 3.2,
     "closed_in_silence": 1.0,
@@ -11,7 +13,7 @@ GOOD = {
 }
 
 
-def warnings_for(**figures: float | None) -> list[str]:
+def warnings_for(**figures: Any) -> list[str]:
     return list(quality_warnings(Quality(seconds=6.0, **(GOOD | figures)), 25.0))
 
 
@@ -40,6 +42,15 @@ def test_a_mouth_that_is_as_sharp_as_an_equally_open_one_has_no_warning() -> Non
     assert warnings_for(sharpness=0.699, sharpness_alike=1.03) == []
     assert warnings_for(sharpness=1.507, sharpness_alike=1.48) == []
     assert warnings_for(sharpness=1.845, sharpness_alike=None) == []
+
+
+def test_a_mouth_opened_in_a_photograph_is_not_called_rough() -> None:
+    """Closed lips have fewer edges than any opening; blur is still seen."""
+    opened = {"sharpness_alike": None, "source_opens": False}
+    assert warnings_for(**opened, sharpness=2.7) == []
+    assert "blurred" in warnings_for(**opened, sharpness=0.4)[0]
+    assert "rougher" in warnings_for(sharpness_alike=None, sharpness=2.7)[0]
+    assert "rougher" in warnings_for(sharpness_alike=1.9, source_opens=False)[0]
 
 
 def test_a_few_open_frames_in_a_short_silence_have_no_warning() -> None:
@@ -84,4 +95,5 @@ def test_the_report_has_rounded_figures() -> None:
         "open_in_silence_seconds": None,
         "sharpness": None,
         "sharpness_alike": None,
+        "source_opens": True,
     }

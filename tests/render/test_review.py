@@ -206,23 +206,32 @@ def test_pixels_that_were_smoothed_away_lower_the_sharpness(review: RunReview) -
 
 def test_a_mouth_is_compared_with_equally_open_ones_of_its_source(tmp_path: Path) -> None:
     """Half of the time the source's mouth is open and has edges; the result's is closed."""
-    levels = [20.0, 20.0, 60.0, 60.0] * 10
-    video = write_levels(tmp_path / "video.mp4", levels)
+    quality = review_of_levels(tmp_path, [20.0, 20.0, 60.0, 60.0] * 10)
+    assert quality.sharpness is not None
+    assert quality.sharpness < SHARPNESS.minimum
+    assert quality.sharpness_alike == pytest.approx(1, abs=0.05)
+    assert quality.source_opens
+
+
+def test_a_source_whose_mouth_stays_closed_is_known(tmp_path: Path) -> None:
+    assert not review_of_levels(tmp_path, [0.0] * 40).source_opens
+
+
+def review_of_levels(folder: Path, levels: list[float]) -> Quality:
+    """Review a result that keeps the first of its source's 40 levels (see ``write_levels``)."""
+    video = write_levels(folder / "video.mp4", levels)
     with VideoReader(video) as reader:
         engine = FakeEngine()
         engine.tracker = GreyReader()
         template = prepare_template(
-            reader, "0" * 64, 40, engine.tracker, tmp_path / "cache", lambda *_: None
+            reader, "0" * 64, 40, engine.tracker, folder / "cache", lambda *_: None
         )
         timeline = Timeline(FPS, np.arange(40, dtype=np.int32))
         context = RenderContext(
             reader, timeline, engine, FakePerformance(template, timeline), RenderOptions()
         )
-        closed = write_levels(tmp_path / "closed.mp4", levels[:1] * 40)
-        quality = reviewed(context, template, np.arange(40) < 5, closed)
-    assert quality.sharpness is not None
-    assert quality.sharpness < SHARPNESS.minimum
-    assert quality.sharpness_alike == pytest.approx(1, abs=0.05)
+        closed = write_levels(folder / "closed.mp4", levels[:1] * 40)
+        return reviewed(context, template, np.arange(40) < 5, closed)
 
 
 def write_levels(path: Path, levels: list[float]) -> Path:
