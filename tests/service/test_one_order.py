@@ -25,7 +25,7 @@ def reasons(harness: ServiceHarness) -> list[list[str]]:
     page = html.unescape((harness.spool.root / "status.html").read_text())
     queue = page.split('<h2 id="queue">')[1].split("</section>")[0]
     entries = queue.split("<li>")[1:]
-    on_page = [re.findall(r'"reason"><span lang="en">([^<]+)<', each)[0] for each in entries]
+    on_page = [re.findall(r'"foreseen"><span lang="en">([^<]+)<', each)[0] for each in entries]
     text = (harness.spool.root / "status.txt").read_text()
     lines = text.split("Waiting, in this order\n")[1].split("\n\n")[0].splitlines()
     told = [str(row[-1]).split("; starts")[0] for row in waiting_rows(harness.status())]
