@@ -3,11 +3,12 @@
 import itertools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from heygem_daemon.config.sidecar import SidecarAnswer, read_sidecar
 from heygem_daemon.spool.files import FOLDER_MODE, FileOperations
 from heygem_daemon.spool.inbox import scan
 from heygem_daemon.spool.job import Job, Pair
@@ -235,6 +236,18 @@ def faulty_disk() -> type[FaultyDisk]:
 @pytest.fixture
 def forgetful_disk() -> type[ForgetfulDisk]:
     return ForgetfulDisk
+
+
+@pytest.fixture
+def sidecars_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read sidecars in this process, in tests of very many claims: a child process takes a fifth of
+    a second for each."""
+
+    def read_here(files: Sequence[Path]) -> dict[str, SidecarAnswer]:
+        return {file.name: read_sidecar(file, file.name) for file in files if file.exists()}
+
+    for module in ("spool", "batch.batches", "batch.claim"):
+        monkeypatch.setattr(f"heygem_daemon.spool.{module}.read_now", read_here)
 
 
 @pytest.fixture

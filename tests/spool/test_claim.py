@@ -167,7 +167,7 @@ def test_the_longest_names_come_back_beside_others(
     assert (spool.inbox / f"{returned}.mp4").read_bytes() == VIDEO
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 @pytest.mark.parametrize("torn", [False, True])
 def test_rule_12_a_claim_killed_at_any_step_loses_nothing(
     tmp_path: Path,
@@ -191,7 +191,7 @@ def test_rule_12_a_claim_killed_at_any_step_loses_nothing(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 def test_halves_of_two_people_are_no_job_after_a_kill_at_any_step(
     tmp_path: Path,
     drop: Drop,
@@ -217,7 +217,7 @@ def test_halves_of_two_people_are_no_job_after_a_kill_at_any_step(
     assert step > 4
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 def test_rule_15_a_claim_on_a_failing_disk_loses_nothing(
     tmp_path: Path,
     drop: Drop,

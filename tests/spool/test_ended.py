@@ -86,7 +86,7 @@ def test_a_published_job_leaves_its_result_and_its_record(
     assert [each.name for each in spool.latest_published()] == ["talk"]
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 @pytest.mark.parametrize("outcome", ["failed", "published"])
 @pytest.mark.parametrize("options", [False, True])
 def test_a_retry_killed_at_any_step_loses_no_file(
@@ -127,7 +127,7 @@ def test_a_retry_killed_at_any_step_loses_no_file(
     assert step > 4
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 @pytest.mark.parametrize("has_one", [False, True])
 def test_a_late_sidecar_killed_at_any_step_is_not_lost(
     tmp_path: Path,

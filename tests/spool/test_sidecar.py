@@ -177,7 +177,7 @@ def test_a_taken_name_renames_all_files_of_a_pair(spool: Spool, drop: Drop) -> N
     assert names == ["TALK.toml", "talk (2).toml", "talk (2).wav"]
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 def test_a_claim_killed_at_any_step_loses_nothing(
     tmp_path: Path,
     drop: Drop,

@@ -157,7 +157,7 @@ def test_retry_without_inputs_is_refused_and_keeps_the_reason(spool: Spool, take
     assert (folder / "reason.txt").is_file()
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 def test_a_retry_killed_at_any_step_loses_nothing(
     tmp_path: Path,
     take: Take,

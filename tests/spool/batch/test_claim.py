@@ -121,7 +121,7 @@ def test_rule_17_any_bytes_in_names_are_kept(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 @pytest.mark.parametrize("torn", [False, True])
 def test_rule_10_a_batch_killed_at_any_step_is_finished_once(
     tmp_path: Path,
@@ -172,7 +172,7 @@ def test_rule_10_a_batch_killed_at_any_step_is_finished_once(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 @pytest.mark.parametrize("late", [False, True])
 def test_rule_15_a_disk_that_fails_at_any_step_only_delays_a_batch(
     tmp_path: Path,

@@ -177,7 +177,7 @@ def test_a_sound_in_a_container_of_videos_is_returned_beside_its_video(
     assert (spool.inbox / "show" / "bad.mp4").read_bytes() == b"content of bad.mp4"
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 def test_a_retry_killed_at_any_step_loses_nothing(
     tmp_path: Path,
     fill: Fill,
@@ -314,7 +314,7 @@ def test_a_batch_whose_media_vanish_as_a_retry_begins_is_not_made_again(
     assert tree(spool) == before
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 @pytest.mark.parametrize("name", ["show", "show/2"])
 def test_a_batch_killed_at_any_step_of_being_made_again_comes_back_whole(
     tmp_path: Path,
@@ -423,7 +423,7 @@ def test_a_shared_file_is_not_taken_from_a_batch_that_is_under_way(
         spool.retry("show/bad")
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 def test_a_retry_of_members_that_share_a_file_is_whole_after_a_kill_at_any_step(
     tmp_path: Path,
     fill: Fill,

@@ -76,7 +76,7 @@ def test_each_step_moves_the_files_of_one_member(
     assert most[0] == most[1]
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_at_once", [False, True])
 def test_a_retry_killed_at_any_step_goes_on_and_brings_all_back_in_one_folder(
@@ -119,7 +119,7 @@ def test_a_retry_killed_at_any_step_goes_on_and_brings_all_back_in_one_folder(
     assert step > 15
 
 
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 @pytest.mark.parametrize("asked", ["show", "show/2"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_retry_that_a_fault_ends_at_any_step_goes_on_and_takes_nothing_twice(

@@ -137,7 +137,7 @@ def test_what_is_refused_at_the_claim_is_in_the_inbox_as_it_was(spool: Spool) ->
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_sync")
+@pytest.mark.usefixtures("no_sync", "sidecars_read_here")
 @pytest.mark.parametrize("torn", [False, True])
 def test_rule_10_a_claim_killed_at_any_step_loses_and_doubles_nothing(
     tmp_path: Path,
