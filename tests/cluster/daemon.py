@@ -62,10 +62,11 @@ class Daemon:
     def wait_for(self, text: str, count: int = 1, seconds: float = PATIENCE) -> None:
         self.wait(lambda: self.log.count(text) >= count, seconds)
 
-    def drop(self, *names: str) -> None:
+    def drop(self, *names: str, pictures: int = PICTURES) -> None:
+        """Drop pairs, all of as many pictures."""
         audio, video = self.spool.parent / "a.wav", self.spool.parent / "a.mp4"
         if not video.exists():
-            make_pair(audio, video)
+            make_pair(audio, video, pictures)
         for name in names:
             shutil.copyfile(video, self.spool / f"inbox/{name}.mp4")
             shutil.copyfile(audio, self.spool / f"inbox/{name}.wav")
@@ -92,10 +93,10 @@ class Daemon:
         self._process.wait(60)
 
 
-def make_pair(audio: Path, video: Path) -> None:
-    cut_sound(audio, PICTURES / 25)
+def make_pair(audio: Path, video: Path, pictures: int = PICTURES) -> None:
+    cut_sound(audio, pictures / 25)
     with VideoReader(DEMO / "presenter.mp4") as reader:
         info = reader.info
         with SegmentWriter(video, info.width, info.height, info.fps, info.colour) as writer:
-            for picture in reader.read_range(0, PICTURES):
+            for picture in reader.read_range(0, pictures):
                 writer.write(picture)

@@ -12,7 +12,7 @@ from tests.cluster.machines import Machines
 pytestmark = pytest.mark.slow
 pytest.importorskip("ray", reason="Ray is not installed: 'make cluster' installs it")
 
-SECONDS = 150.0
+SECONDS = 75.0
 NODES = ("anna", "bert")
 
 

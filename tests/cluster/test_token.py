@@ -43,7 +43,7 @@ def test_a_daemon_without_the_token_says_so_and_works_on(
         daemon = Daemon(tmp_path / name, machines.address, environment)
         try:
             daemon.wait_for(REFUSED)
-            daemon.drop("one")
+            daemon.drop("one", pictures=10)
             daemon.wait_for_results("one")
             assert "the node anna is here" not in daemon.log
         finally:
