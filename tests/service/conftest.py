@@ -1,5 +1,6 @@
 """A service under test."""
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     # Whether a file is on the medium shows in tests of the spool and of crashes; here it only takes
     # time.
     monkeypatch.setattr(os, "fsync", lambda _handle: None)
+    # How much processor time a page takes depends on the machine; the daemon then pauses longer.
+    monkeypatch.setattr("heygem_daemon.page.writer.MAX_CPU_SHARE", math.inf)
     log: list[str] = []
     sink = logger.add(lambda message: log.append(str(message)), format="{level} {message} {extra}")
     clock = FakeClock()

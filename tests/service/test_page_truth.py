@@ -1,6 +1,5 @@
 """The status page is true within three seconds of each event, over fifty jobs of all fates."""
 
-import math
 import random
 import re
 from collections import deque
@@ -118,9 +117,7 @@ class Jobs:
 
 
 @pytest.fixture
-def jobs(harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    # A busy machine takes real time for a page, after which the daemon pauses longer.
-    monkeypatch.setattr("heygem_daemon.page.writer.MAX_CPU_SHARE", math.inf)
+def jobs(harness: ServiceHarness) -> Jobs:
     harness.spool.prepare()
     # Nothing wakes this service when a file comes or goes, as the watcher does.
     harness.configure(scan_seconds=0.5)
