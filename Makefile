@@ -18,7 +18,7 @@ unexport PYTHONPATH PYTHONHOME
 export OMP_WAIT_POLICY := passive
 
 DAEMONS := $(addprefix tests/,chain cli crash doctor fuzz media)
-SERVICE := $(addprefix tests/,cluster gpu service systemd worker)
+SERVICE := $(addprefix tests/,cluster service systemd)
 FAST := -m "not slow and not crash and not share"
 # The output of each target comes in one piece when the target has ended.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=3 --output-sync=target
