@@ -42,6 +42,8 @@ SHOWN_VIDEOS = 60
 """How many results have a player on the page; the others are links."""
 SHOWN_FAILURES = 5
 """How many of the last failures are on the page as they are; those before them can be opened."""
+SHOWN_REQUESTS = 5
+"""The same for the answers to requests."""
 
 STATES = {
     "starting": "The daemon is starting.",
@@ -67,8 +69,19 @@ OPTIONS = ("face", "quality")
 EXAMPLE = "hello"
 """The job's name in what the page says of how it works."""
 
-BRACKETS: Mapping[Language, str] = {"en": "()", "zh": "（）"}
-"""What stands in the text around a remark."""
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What stands between the parts of a line of the text, and around a remark."""
+
+    colon: str = ": "
+    semicolon: str = "; "
+    comma: str = ", "
+    opening: str = "("
+    closing: str = ")"
+
+
+SIGNS: Mapping[Language, Signs] = {"en": Signs(), "zh": Signs("：", "；", "，", "（", "）")}
 
 TEXT_RULE = f"\n{'-' * 60}\n\n"
 """Between the languages of the text."""
@@ -142,7 +155,7 @@ class PageRenderer:
                 view=view,
                 headline=headline,
                 sentence=counts_sentence(counts, translate),
-                brackets=BRACKETS[translate.language],
+                signs=SIGNS[translate.language],
                 t=translate,
             )
 
@@ -183,6 +196,7 @@ def _templates() -> tuple[Template, Template]:
         requests=REQUESTS,
         roughly=roughly,
         shown_failures=SHOWN_FAILURES,
+        shown_requests=SHOWN_REQUESTS,
         shown_videos=SHOWN_VIDEOS,
         stage_of=_stage_of,
     )

@@ -140,7 +140,7 @@ def test_a_cancelled_batch_says_once_who_cancelled_it(make_status: MakeStatus) -
     assert "\nFailed\n  -\n" in english
     assert "\nCancelled\n  launch/: " in english
     assert "\n    0 of 2 published, 2 cancelled\n" in english
-    assert "\n已取消\n  launch/: " in chinese
+    assert "\n已取消\n  launch/：" in chinese
 
 
 def test_what_was_cancelled_is_told_apart_from_what_failed(make_status: MakeStatus) -> None:

@@ -173,17 +173,17 @@ def test_the_text_of_a_stopped_daemon_says_since_when(make_status: MakeStatus) -
     assert "more than a minute ago" not in text
 
 
-def test_a_remark_has_the_brackets_of_its_language(busy: Status) -> None:
+def test_a_remark_has_the_signs_of_its_language(busy: Status) -> None:
     left = InboxStatus(name="script.docx", reason="is a text, which is not read aloud")
     status = busy.model_copy(update={"inbox": (*busy.inbox, left)})
     text = PageRenderer().text(status, replace(KEPT, folder="anna"))
     english, chinese = text.split(TEXT_RULE)
+    first = {english: f" (anna), {exact_time(NOW)}: ", chinese: f"（anna），{exact_time(NOW)}："}
     for page, begin, end in ((english, "(", ")"), (chinese, "（", "）")):
         remarks = [line for line in page.splitlines() if line.startswith(f"  {begin}")]
         assert len(remarks) == 3
         assert all(line.endswith(end) for line in remarks)
-        name = f"{begin}anna{end}".replace("(", " (")
-        assert page.startswith(f"heygem-daemon{name}, {exact_time(NOW)}: ")
+        assert page.startswith(f"heygem-daemon{first[page]}")
 
 
 def test_no_chinese_line_ends_with_half_a_word(busy: Status) -> None:
@@ -198,7 +198,7 @@ def test_the_text_says_the_same(busy: Status) -> None:
     english, chinese = text.split(TEXT_RULE)
     assert "1. 新品发布: waits for its turn\n" in english
     assert "Failed\n  bad <img" in english
-    assert "1. 新品发布: 等待处理\n" in chinese
+    assert "1. 新品发布：等待处理\n" in chinese
     assert "失败\n  bad <img" in chinese
     assert "剩余 3 分钟" in chinese
     assert PageRenderer().text(busy, KEPT, "zh") == chinese
@@ -406,7 +406,7 @@ def test_page_and_text_say_who_dropped_a_job(make_status: MakeStatus) -> None:
     english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
     for name in ("runs", "waits", "ready", "show/", "old/", "done", "bad"):
         assert f" {name} (dropped by anna): " in english
-        assert f" {name}（anna 放入）: " in chinese
+        assert f" {name}（anna 放入）：" in chinese
     page = PageRenderer().html(status, KEPT)
     assert page.count('<span lang="en">dropped by anna</span><span lang="zh">anna 放入</span>') == 7
 
@@ -418,7 +418,7 @@ def test_the_text_names_what_lies_beside_a_result(make_status: MakeStatus) -> No
     status = make_status(finished=(published("talk"), member))
     english, chinese = PageRenderer().text(status, FOR_EVER).split(TEXT_RULE)
     assert "; outbox/talk.mp4; report: talk.json; before and after: talk.png\n" in english
-    assert "; outbox/talk.mp4; 报告: talk.json; 前后对比: talk.png\n" in chinese
+    assert "；outbox/talk.mp4；报告：talk.json；前后对比：talk.png\n" in chinese
     assert "    outbox/show/a.mp4; report: a.json; before and after: a.png\n" in english
     finished = english.split("\nFinished\n")[1].split("\n\nHow it works")[0]
     assert len(finished.splitlines()) == 3, "no line of it is empty"
@@ -460,6 +460,18 @@ def test_a_request_has_its_time_in_the_text_too(make_status: MakeStatus) -> None
     request = RequestStatus(name="talk.cancel", text="talk is cancelled", at=NOW - 120)
     text = PageRenderer().text(make_status(requests=(request,)), KEPT, "en")
     assert f"\n  talk.cancel, {local_time(NOW - 120)}: talk is cancelled\n" in text
+
+
+def test_many_answers_to_requests_do_not_push_the_results_away(make_status: MakeStatus) -> None:
+    asked = tuple(
+        RequestStatus(name=f"{number}.cancel", text="is cancelled", at=NOW) for number in range(9)
+    )
+    page = PageRenderer().html(make_status(requests=asked), KEPT)
+    shown, opened = page.split('<details data-key="requests-before">')
+    assert "4.cancel" in shown
+    assert "5.cancel" not in shown
+    assert "4 asked before" in opened
+    assert "8.cancel" in opened
 
 
 def test_one_job_that_waits_after_a_fault_keeps_no_other_from_starting(
