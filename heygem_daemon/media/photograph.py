@@ -197,7 +197,7 @@ class ImageFile:
         except Exception as error:
             require_readable(self._path)
             raise BadInput(
-                f"{self._path.name} is damaged or truncated: {error}.", REPLACE_FILE_HINT
+                f"{self._path.name} is damaged or truncated.", REPLACE_FILE_HINT
             ) from error
 
 

@@ -30,6 +30,9 @@ from heygem_daemon.media.regular_file import (
 COMMON_FORMATS_HINT = (
     "Use a common format: wav, mp3, m4a, flac or ogg for sound; mp4, mov, mkv or webm for video."
 )
+_COMMON_EXTENSIONS = (
+    ".wav", ".mp3", ".m4a", ".flac", ".ogg", ".mp4", ".mov", ".mkv", ".webm",
+)  # fmt: skip
 KNOWN_LENGTH = frozenset(
     {"wav", "flac", "ogg", "mov", "matroska", "avi", "w64", "aiff", "caf", "au", "asf"}
 )
@@ -222,8 +225,11 @@ def _why_not_opened(path: Path, file: FileIO, error: Exception) -> tuple[str, st
             "its recording or copying was not finished."
         )
         return reason, REPLACE_FILE_HINT
+    # Text under such a name is no recording that was damaged.
+    is_damaged = path.name.lower().endswith(_COMMON_EXTENSIONS) and not head.isascii()
+    remedy = REPLACE_FILE_HINT if is_damaged else COMMON_FORMATS_HINT
     if getattr(error, "errno", None) == errno.EINVAL:
         # FFmpeg's answer for a container that is not in DEMUXERS.
-        return f"{path.name} is not in a supported format, or is damaged.", COMMON_FORMATS_HINT
+        return f"{path.name} is not in a supported format, or is damaged.", remedy
     detail = getattr(error, "strerror", None) or str(error)
-    return f"{path.name} is not a readable audio or video file ({detail}).", COMMON_FORMATS_HINT
+    return f"{path.name} is not a readable audio or video file ({detail}).", remedy

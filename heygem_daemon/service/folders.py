@@ -299,12 +299,15 @@ class FolderIntake:
         if settling.unseen and settling.unseen >= settling.waiting_reasons.keys():
             return JUST_STARTED
         if settling.waiting_reasons:
-            total = len(settling.waiting_reasons) + len(settling.settled)
+            waiting = len(settling.waiting_reasons)
+            total = waiting + len(settling.settled)
             path, reason = next(iter(settling.waiting_reasons.items()))
-            return (
-                f"{len(settling.waiting_reasons)} of {total} of its files are not complete yet;"
-                f" {printable(path.name)}: {reason}"
+            counted_files = (
+                f"{waiting} of {total} of its files are not complete yet"
+                if waiting < total
+                else "none of its files is complete yet"
             )
+            return f"{counted_files}; {printable(path.name)}: {reason}"
         return "it has changed lately" if unchanged_seconds < self._quiet else None
 
     def _read_sidecars(

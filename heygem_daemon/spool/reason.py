@@ -8,7 +8,7 @@ from unicodedata import east_asian_width
 
 from heygem_daemon.language.translator import LanguageSetting, Translator, in_each
 from heygem_daemon.spool.job import Journal
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.names import pair_key, printable
 from heygem_daemon.spool.places import place_for_people
 
 REASON_FILE = "reason.txt"
@@ -42,6 +42,7 @@ LABELS = {
     "video": "Video",
     "options": "Options",
     "failed": "Failed at",
+    "cancelled": "Cancelled at",
     "id": "Job id",
     "attempts": "Attempts",
 }
@@ -81,17 +82,15 @@ def _lines(journal: Journal, title: str, translate: Translator, *, is_whole: boo
         yield row("video", printable(journal.video_name))
     if journal.sidecar_name:
         yield row("options", printable(journal.sidecar_name))
-    yield row("failed", format_time(journal.completed_at or 0.0))
+    ended = "cancelled" if journal.cancelled else "failed"
+    yield row(ended, format_time(journal.completed_at or 0.0))
     yield row("id", journal.id)
     yield row("attempts", str(journal.attempts))
     for each in journal.troubles:
         trouble = f"{translate(each.kind)}: {translate(_one_line(each.text))}"
         yield f"  {format_time(each.at)} {trouble}"
     yield ""
-    if journal.cancelled:
-        yield translate("The input files lie in this folder.")
-    else:
-        yield translate("The input files lie in this folder. Drop a corrected pair into the inbox.")
+    yield translate(_what_lies_here(journal))
     if not is_whole:
         # What the folder there is called depends on whether anything of the batch is published.
         yield translate(
@@ -112,6 +111,18 @@ def _lines(journal: Journal, title: str, translate: Translator, *, is_whole: boo
             name=printable(journal.sidecar_name),
         )
     yield translate("Or on the server: heygem-daemon retry {name}", name=shlex.quote(title))
+
+
+def _what_lies_here(journal: Journal) -> str:
+    if journal.cancelled:
+        return "The input files lie in this folder."
+    if pair_key(journal.audio_name) == pair_key(journal.video_name):
+        return "The input files lie in this folder. Drop a corrected pair into the inbox."
+    # A sound and a video of a batch, which no common name makes a pair.
+    return (
+        "The input files lie in this folder. Give the corrected sound and video one name, and"
+        " drop both into the inbox."
+    )
 
 
 def _request_name(journal: Journal, title: str) -> str:

@@ -43,6 +43,19 @@ def test_a_share_that_fails_while_reading_is_no_bad_input(
         pass
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("talk.wav", "Export or copy the file again"), ("talk.xyz", "wav, mp3")]
+)
+def test_a_file_in_a_common_format_is_to_be_made_again(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    """A damaged wav was to be made a wav."""
+    (tmp_path / name).write_bytes(bytes(range(1, 200)) * 50)
+    with pytest.raises(BadInput) as found, open_media(tmp_path / name):
+        pass
+    assert said in found.value.remedy
+
+
 class LostShare(io.FileIO):
     """A file whose reading and seeking fail once ``is_lost``."""
 

@@ -17,6 +17,22 @@ def test_a_person_reads_where_to_correct_the_options(spool: Spool, take: Take) -
     assert "Empty, it keeps the options of talk.toml; to correct these, write them into it" in text
 
 
+def test_files_that_no_name_joins_are_to_get_one(spool: Spool, take: Take) -> None:
+    """Whoever dropped the sound of a member and the video that all share saw no pair of them."""
+    journal = take(spool).journal.model_copy(update={"language": "en"})
+    assert "Drop a corrected pair into the inbox." in reason_text(journal, "talk")
+    apart = journal.model_copy(update={"video_name": "host.mp4"})
+    assert "Give the corrected sound and video one name" in reason_text(apart, "talk")
+
+
+def test_a_cancelled_job_did_not_fail(spool: Spool, take: Take) -> None:
+    journal = take(spool).journal.model_copy(update={"cancelled": True})
+    text = reason_text(journal, "talk")
+    assert "\nCancelled at: " in text
+    assert "\n取消时间：" in text
+    assert "Failed at" not in text
+
+
 def test_a_member_whose_files_are_all_there_is_said_to_share_none(spool: Spool, take: Take) -> None:
     member = Membership(batch_id="b", batch="launch", number=1, of=2, audio="a", video="v")
     journal = take(spool).journal.model_copy(update={"member": member, "language": "en"})

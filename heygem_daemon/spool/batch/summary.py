@@ -10,7 +10,7 @@ from heygem_daemon.spool.batch.journal import BatchJournal, BatchMember
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
 
-MemberState = Literal["waiting", "published", "failed", "removed"]
+MemberState = Literal["waiting", "published", "failed", "cancelled", "removed"]
 
 
 def summary_text(batch: BatchJournal, final_journals: Mapping[int, Journal]) -> bytes:
@@ -26,9 +26,11 @@ def summary_text(batch: BatchJournal, final_journals: Mapping[int, Journal]) -> 
             "members": len(batch.members),
             "published": states.count("published"),
             "failed": states.count("failed"),
+            "cancelled": states.count("cancelled"),
             "claimed": _format_time(batch.claimed_at),
             "finished": _format_time(batch.completed_at),
             "zip": zipped,
+            "not_used": list(map(printable, batch.unsupported_files)),
             "missing_in_zip": [*batch.missing, *_without_result(batch, final_journals)],
             "jobs": [
                 _member_summary(number, member, final_journals.get(number), batch)
@@ -39,9 +41,10 @@ def summary_text(batch: BatchJournal, final_journals: Mapping[int, Journal]) -> 
 
 
 def _without_result(batch: BatchJournal, final_journals: Mapping[int, Journal]) -> Iterator[str]:
-    """Yield the names of the failed members of a batch that has ended."""
+    """Yield the names of the members of a batch that have ended without a result."""
     for number, member in enumerate(batch.members, 1):
-        if batch.outcome == "finished" and member_state(final_journals.get(number)) == "failed":
+        state = member_state(final_journals.get(number))
+        if batch.outcome == "finished" and state in ("failed", "cancelled"):
             yield member.name
 
 
@@ -50,7 +53,7 @@ def member_state(journal: Journal | None) -> MemberState:
     if journal is None:
         return "waiting"
     if journal.outcome != "published":
-        return "failed"
+        return "cancelled" if journal.cancelled else "failed"
     return "published" if journal.published else "removed"
 
 

@@ -13,7 +13,7 @@ from heygem_daemon.spool.job import Journal
 NAME = os.fsdecode("讲话".encode() + b"\xff")
 
 
-def text_of(language: LanguageSetting) -> bytes:
+def text_of(language: LanguageSetting, *, cancelled: bool = False) -> bytes:
     journal = Journal(
         id="j1",
         name="一",
@@ -24,9 +24,18 @@ def text_of(language: LanguageSetting) -> bytes:
         reason='job.toml, line 1: unknown key "fce"; did you mean "face"?',
         remedy='Write: face = "left". Correct or remove this file.',
         language=language,
+        cancelled=cancelled,
     )
     members = (BatchMember(name="一", audio="一.wav", video="一.mp4"),)
-    batch = BatchJournal(id="b1", name="讲话", folder_name=NAME, claimed_at=1.0, members=members)
+    batch = BatchJournal(
+        id="b1",
+        name="讲话",
+        folder_name=NAME,
+        claimed_at=1.0,
+        members=members,
+        others=("logo.png", "launch.ready"),
+        outcome="finished",
+    )
     return summary_text(batch, {1: journal})
 
 
@@ -42,6 +51,18 @@ def test_a_person_reads_the_reason_in_chinese_too(language: LanguageSetting) -> 
 def test_in_english_alone_there_is_no_other_field() -> None:
     (job,) = json.loads(text_of("en"))["jobs"]
     assert not [key for key in job if key.endswith("_zh")]
+
+
+def test_what_no_video_was_made_of_is_named() -> None:
+    """A photograph beside a video is taken for its thumbnail, and went to done/ without a word."""
+    assert json.loads(text_of("en"))["not_used"] == ["logo.png"]
+
+
+def test_a_cancelled_member_has_not_failed() -> None:
+    batch = json.loads(text_of("en", cancelled=True))
+    assert (batch["failed"], batch["cancelled"]) == (0, 1)
+    assert batch["jobs"][0]["state"] == "cancelled"
+    assert batch["missing_in_zip"] == ["一"]
 
 
 def test_names_are_readable_in_an_editor() -> None:
