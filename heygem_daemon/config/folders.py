@@ -62,6 +62,11 @@ class HotFolder:
 
     profile: FolderProfile = NO_PROFILE
 
+    @property
+    def option_line(self) -> str:
+        """The options that its profile sets, as in a sidecar, but in one line; empty: none."""
+        return ", ".join(_without_cap(self.profile).sidecar_text.splitlines())
+
     def options(self, own: JobOptions | None = None) -> JobOptions:
         """Return the options of a job with those of its sidecar, ``own``; None: it has none.
 

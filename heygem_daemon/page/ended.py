@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from heygem_daemon.config.folders import HotFolder
 from heygem_daemon.page.forms import address_from, local_time, place_of
 from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob, Outcome
@@ -32,8 +33,11 @@ class Standpoint:
     heeds_requests: bool = True
     """Whether he can steer jobs by files in the inbox."""
 
-    hot_folders: tuple[str, ...] = ()
+    hot_folders: tuple[HotFolder, ...] = ()
     """The hot folders that he finds in the inbox."""
+
+    option_line: str = ""
+    """The options that ``folder`` sets for its jobs; empty: none."""
 
     def address(self, path: str) -> str:
         """Return the address of a path below the spool's root; empty: it leads to nothing."""

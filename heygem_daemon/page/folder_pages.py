@@ -64,6 +64,8 @@ class FolderPageWriter:
         self._credited_at = float("-inf")
         self.heeds_requests = True
         """Whether people can steer jobs by files in their inboxes."""
+        self.option_lines: Mapping[str, str] = {}
+        """The options that each hot folder sets for its jobs, by its name."""
         # Nobody can foresee these marks and put them into a name.
         minute, second, stamp = (secrets.token_hex(8) for _ in range(3))
         self._marks = TimeMarks(minute, second, stamp)
@@ -123,6 +125,7 @@ class FolderPageWriter:
             lambda path: paths.exists(self._root / path),
             folder=name,
             heeds_requests=self.heeds_requests,
+            option_line=self.option_lines.get(name, ""),
         )
         page.texts = self._renderer.pages(status, standpoint, language, self._marks)
         page.shown = without_figures(status)

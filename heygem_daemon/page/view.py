@@ -1,8 +1,9 @@
 """What the status page shows, made from a status. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from heygem_daemon.config.folders import HotFolder
 from heygem_daemon.counts import counted
 from heygem_daemon.page.ended import (
     BatchResult,
@@ -24,7 +25,7 @@ from heygem_daemon.report.waiting import (
     none_waits,
     waiting_in_order,
 )
-from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.names import fold, printable
 
 MAX_INBOXES = 10
 """How many hot folders the page names."""
@@ -128,8 +129,11 @@ class PageView:
     heeds_requests: bool
     """Whether its readers can steer jobs by files in the inbox."""
 
-    inboxes: str
-    """The inboxes of the hot folders that its readers find; empty: none."""
+    inboxes: tuple[str, ...]
+    """The inboxes of the hot folders that its readers find, each with its options."""
+
+    option_line: str
+    """The options that its own hot folder sets; empty: none."""
 
     @property
     def is_new(self) -> bool:
@@ -157,7 +161,7 @@ class PageView:
 
 def build_view(status: Status, standpoint: Standpoint) -> PageView:
     """Return what the page shows of a status. Times are local ones of this machine."""
-    status = _without_its_one_person(status) if standpoint.folder else status
+    status = _without_its_owner(status, standpoint.folder) if standpoint.folder else status
     looked_at = inbox_lines(_entries(status, "look"))
     arriving = inbox_lines(_entries(status, "upload", "partner"))
     attention = inbox_lines(cannot_start(status))
@@ -199,7 +203,8 @@ def build_view(status: Status, standpoint: Standpoint) -> PageView:
         retention_days=standpoint.retention_days,
         folder=standpoint.folder,
         heeds_requests=standpoint.heeds_requests,
-        inboxes=_name_inboxes(standpoint.hot_folders),
+        inboxes=tuple(_name_inboxes(standpoint.hot_folders)),
+        option_line=standpoint.option_line,
     )
 
 
@@ -213,12 +218,12 @@ def days_kept(days: float) -> str:
     return counted(days, "1 day", "{count} days")
 
 
-def _without_its_one_person(status: Status) -> Status:
-    """Return the status of a hot folder without the name of the one person who drops there; where
-    there are several, it is needed."""
+def _without_its_owner(status: Status, folder: str) -> Status:
+    """Return the status of a hot folder without the name of who drops there, where that is the
+    folder's own and nobody else does."""
     lists = ("jobs", "batches", "inbox", "finished", "finished_batches")
     names = {each.dropped_by for name in lists for each in getattr(status, name)} - {""}
-    if len(names) != 1:
+    if {*map(fold, names)} != {fold(folder)}:
         return status
     return status.model_copy(
         update={
@@ -228,10 +233,12 @@ def _without_its_one_person(status: Status) -> Status:
     )
 
 
-def _name_inboxes(folders: Sequence[str]) -> str:
-    """Return the inboxes of hot folders, the first ones where there are many."""
-    named = [f"inbox/{printable(each)}/" for each in sorted(folders)[:MAX_INBOXES]]
-    return ", ".join([*named, "…"] if len(folders) > MAX_INBOXES else named)
+def _name_inboxes(folders: Sequence[HotFolder]) -> Iterator[str]:
+    """Yield the inboxes of hot folders with their options, the first ones where there are many."""
+    for each in sorted(folders, key=lambda each: each.name)[:MAX_INBOXES]:
+        yield ": ".join(filter(None, (f"inbox/{printable(each.name)}", each.option_line)))
+    if len(folders) > MAX_INBOXES:
+        yield "…"
 
 
 def _queue_entry(waiting: PlacedEntry, *, has_others: bool) -> QueueEntry:

@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from heygem_daemon.config.folders import HotFolder
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.renderer import PageRenderer
@@ -32,7 +33,7 @@ class PageWriter:
         self._pause = LEAST_SECONDS
         self.heeds_requests = True
         """Whether people can steer jobs by files in the inbox."""
-        self.hot_folders: tuple[str, ...] = ()
+        self.hot_folders: tuple[HotFolder, ...] = ()
         """The hot folders of now."""
         self.faults: dict[str, Exception] = {}
         """Why each of its files could not be written the last time, by its path in the spool."""

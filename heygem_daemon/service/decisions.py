@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from heygem_daemon.service.targets import Target
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.places import place_for_people
+from heygem_daemon.spool.places import place_in_shares
 from heygem_daemon.spool.requests import Request
 
 NOT_EMPTY = "it is no request, since it is not empty; make the file empty"
@@ -73,7 +73,7 @@ def decide_cancel(
     if act_on or any(each.is_being_cancelled for each in found):
         return Decision(act_on, waits_for=f"{name} is being stopped")
     if has_acted:
-        place = place_for_people("failed", request.folder or "")
+        place = place_in_shares("failed", request.folder or "")
         text = f"{name} is cancelled; its files are in {place}"
         if ended_as:
             text += f"; its name is {printable(ended_as)} now"
@@ -178,7 +178,7 @@ def part_of(request: Request, batch: str) -> Answer:
 def already_ended(request: Request, *, has_failed: bool) -> Answer:
     """Return the answer to a request to cancel or hurry what has ended."""
     name = printable(request.name.strip())
-    place = place_for_people("failed" if has_failed else "outbox", request.folder or "")
+    place = place_in_shares("failed" if has_failed else "outbox", request.folder or "")
     if request.folder is None:
         text = f"{name} has failed already: its files are in {place}; remove deletes them"
         if not has_failed:

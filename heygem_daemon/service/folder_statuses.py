@@ -16,6 +16,7 @@ from heygem_daemon.report.waiting import common_hold
 from heygem_daemon.service.estimates import Estimates
 from heygem_daemon.service.inbox_view import InboxView, RestIn, never_rests
 from heygem_daemon.service.last_ended import LastEnded
+from heygem_daemon.spool.places import name_own_shares
 
 MAX_ENTRIES = 100
 """How many entries each list of such a page has at most."""
@@ -77,7 +78,9 @@ def folder_statuses(everything: Everything, folders: Iterable[str]) -> Iterator[
             "batches": tuple(_named(each, name) for each in batches),
             "backlog": _backlog(found, view),
             "requests": tuple(
-                _named(each, name) for each in everything.status.requests if each.folder == name
+                _own_answer(each, name)
+                for each in everything.status.requests
+                if each.folder == name
             ),
             "finished": everything.finished.of_folder(name),
             "finished_batches": everything.finished_batches.of_folder(name),
@@ -137,6 +140,12 @@ def _own_job(job: JobStatus, folder: str) -> JobStatus:
     prefix = f"{folder}/"
     first = job.first.removeprefix(prefix) if job.first.startswith(prefix) else ""
     return _named(job, folder).model_copy(update={"first": first})
+
+
+def _own_answer(request: RequestStatus, folder: str) -> RequestStatus:
+    """Return a request as ``_named`` does, with what its people call their shares."""
+    update = {"text": name_own_shares(request.text, folder)}
+    return _named(request, folder).model_copy(update=update)
 
 
 def _named(entry: T, folder: str) -> T:

@@ -9,7 +9,6 @@ from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.turns import owner_name
 from heygem_daemon.spool.formats import media_kind
 from heygem_daemon.spool.names import fold, split_extension
-from heygem_daemon.spool.places import place_for_people
 
 
 def say_where_the_other_half_is(
@@ -38,8 +37,7 @@ def _stem(notice: InboxNotice) -> str:
 
 
 def _remedy(notice: InboxNotice, job: FinishedJob) -> str:
-    path = job.path.replace(f"failed/{job.folder}/", "failed/", 1) if job.folder else job.path
-    place = place_for_people(path, job.folder)
+    place = job.path
     if media_kind(notice.name) == "audio":
         return (
             f"The video of the job that failed is in {place}: copy it into the inbox, too, or drop"

@@ -8,7 +8,7 @@ from heygem_daemon.service.ended_requests import EndedRequests
 from heygem_daemon.service.targets import TargetIndex
 from heygem_daemon.spool.names import fold, printable
 from heygem_daemon.spool.ownership import person_name
-from heygem_daemon.spool.places import place_for_people
+from heygem_daemon.spool.places import place_in_shares
 from heygem_daemon.spool.requests import Request, full_name
 
 
@@ -50,7 +50,7 @@ class OwnElsewhere:
             keys = {full_name(fold(folder), each) for each in names}
             if self._has_own(replace(request, folder=folder), keys, targets):
                 name = printable(request.name.strip())
-                place = place_for_people("inbox", folder)
+                place = place_in_shares("inbox", folder)
                 yield f"yours is in another folder: put {name}.{request.verb} into {place}"
                 return
 

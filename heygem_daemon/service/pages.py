@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from heygem_daemon.config.folders import hot_folders
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.service.folder_statuses import Everything, folder_statuses
@@ -48,13 +49,14 @@ class Pages:
     def _write_plain(self, everything: Everything, settings: Settings) -> None:
         writer, _ = self._open()
         writer.heeds_requests = settings.share_requests
-        writer.hot_folders = tuple(settings.folders)
+        writer.hot_folders = hot_folders(settings.folders)
         now, days = self._clock.monotonic(), settings.retention_days
         writer.write(everything.status, days, now, settings.language)
 
     def _write_folders(self, everything: Everything, settings: Settings) -> None:
         _, writer = self._open()
         writer.heeds_requests = settings.share_requests
+        writer.option_lines = {e.name: e.option_line for e in hot_folders(settings.folders)}
         now, days = self._clock.monotonic(), settings.retention_days
         statuses = folder_statuses(everything, settings.folders)
         writer.write(statuses, days, now, settings.language)

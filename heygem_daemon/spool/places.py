@@ -1,12 +1,28 @@
 """Where files are, in the words of those who look for them. Pure."""
 
+import re
+
 
 def place_for_people(path: str, folder: str) -> str:
     """Return ``path``, from the spool's root and without the hot folder, as people of ``folder``
-    find it: in a share of their own, named as the example configuration does, and in the share of
-    all. ``folder``: empty for the plain folders, which everybody sees as they are."""
+    find it: in the share of all, and in brackets in a share of their own, named as the example
+    configuration does. Which of the two they have, the daemon does not know. ``folder``: empty for
+    the plain folders, which everybody sees as they are."""
     if not folder:
         return path
     share, _, rest = path.partition("/")
-    own, common = ("/".join(filter(None, each)) for each in ((share, rest), (share, folder, rest)))
-    return f"my-{own} ({common})"
+    own = "/".join(filter(None, (share, rest)))
+    return f"{place_in_shares(path, folder)} (my-{own})"
+
+
+def place_in_shares(path: str, folder: str) -> str:
+    """Return ``path``, as ``place_for_people`` takes it, as it is in the shares of all."""
+    share, _, rest = path.partition("/")
+    return "/".join(filter(None, (share, folder, rest)))
+
+
+def name_own_shares(text: str, folder: str) -> str:
+    """Return a text for the people of ``folder``: the folders of that name in the shares of all are
+    followed by what shares of their own are called. No name of a user's file holds a slash."""
+    place = rf"(?<!\S)(inbox|outbox|done|failed)/{re.escape(folder)}(?=;|$)"
+    return re.sub(place, lambda found: place_for_people(found[1], folder), text)

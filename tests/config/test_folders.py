@@ -45,6 +45,12 @@ def test_a_sidecar_overrides_the_profile() -> None:
     assert options.given == ("face", "max_height", "strip")
 
 
+def test_the_options_of_a_profile_are_one_line_without_its_cap_and_hours() -> None:
+    profile = FolderProfile(max_height=480, face="left", max_priority=3, active_hours="")
+    assert HotFolder("vertical", profile).option_line == 'face = "left", max_height = 480'
+    assert HotFolder("anna").option_line == ""
+
+
 def test_the_plain_inbox_changes_nothing() -> None:
     own = JobOptions(crf=20, priority=100)
     assert PLAIN.options(own) == own

@@ -64,14 +64,14 @@ def test_links_lead_to_what_is_in_the_same_share(share: Share, make_status: Make
     assert set(addresses) == {"./talk.mp4", "./talk.json"}
     assert all((share.outbox / each).exists() for each in addresses)
     for page in (share.html, share.text):
-        assert "my-failed/bad (failed/anna/bad)" in page, "in the own share, and in that of all"
+        assert "failed/anna/bad (my-failed/bad)" in page, "in the share of all, and in an own one"
         assert " failed/bad" not in page, "there it is not"
     assert "anna/talk" not in share.html
     assert "talk: 2027-01-15" in share.text
     assert "; talk.mp4, beside this page; will be deleted on 2027-01-22" in share.text
 
 
-def test_where_one_person_alone_drops_the_page_does_not_say_who(
+def test_where_the_folder_s_own_person_alone_drops_the_page_does_not_say_who(
     share: Share, make_status: MakeStatus
 ) -> None:
     for name in ("one.mp4", "two.mp4"):
@@ -85,6 +85,8 @@ def test_where_one_person_alone_drops_the_page_does_not_say_who(
     share.write(make_status(finished=(hers[0], his)))
     assert "one (dropped by anna): " in share.text
     assert "two (dropped by ben): " in share.text
+    share.write(make_status(finished=(his,)))
+    assert "two (dropped by ben): " in share.text, "others may drop there, too"
 
 
 def test_the_page_of_a_folder_counts_the_jobs_of_others(

@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
+from heygem_daemon.config.folders import FolderProfile, HotFolder
 from heygem_daemon.config.job_options import JobOptions
 from heygem_daemon.language.translator import LanguageSetting
 from heygem_daemon.page.ended import Result
@@ -522,16 +524,24 @@ def test_an_empty_page_says_how_to_begin_and_what_can_be_asked(make_status: Make
 def test_the_page_lists_all_options_and_the_inboxes_of_hot_folders(
     make_status: MakeStatus,
 ) -> None:
-    text = PageRenderer().text(make_status(), replace(KEPT, hot_folders=("preview", "anna")), "en")
+    small = HotFolder("preview", FolderProfile(max_height=480, face="left", max_priority=3))
+    folders = replace(KEPT, hot_folders=(small, HotFolder("anna")))
+    text, html = (
+        make(make_status(), folders) for make in (PageRenderer().text, PageRenderer().html)
+    )
     for key in JobOptions.model_fields:
         assert f"\n    {key} = " in text
-    assert "inbox/anna/, inbox/preview/: what you put there is made with that folder's" in text
+    options = 'inbox/preview: face = "left", max_height = 480'
+    assert f"in outbox/:\n    inbox/anna\n    {options}\n" in text
+    assert f"文件夹中：\n    inbox/anna\n    {options}\n" in text
+    assert f"<li><code>{escape(options)}</code></li>" in html
     for standpoint in (KEPT, replace(KEPT, folder="anna")):
-        assert "that folder's own options" not in PageRenderer().text(make_status(), standpoint)
-    many = tuple(f"team {number}" for number in range(100))
+        assert "one of these folders" not in PageRenderer().text(make_status(), standpoint)
+    many = tuple(HotFolder(f"team {number}") for number in range(100))
     text = PageRenderer().text(make_status(), replace(KEPT, hot_folders=many), "en")
-    assert "inbox/team 0/, " in text
-    assert ", …: what you put there" in text
+    assert "    inbox/team 0\n" in text
+    assert text.count("inbox/team ") == 10
+    assert "    …\n" in text
     assert len(text) < 4000
 
 
@@ -546,10 +556,23 @@ def test_later_the_same_is_at_the_end(busy: Status) -> None:
 def test_where_no_request_counts_none_is_named(make_status: MakeStatus) -> None:
     standpoint = replace(KEPT, folder="anna", heeds_requests=False)
     text = PageRenderer().text(make_status(), standpoint)
-    assert "into the folder my-inbox (inbox/anna)." in text
+    assert "into the folder inbox/anna (my-inbox)." in text
+    assert "shares of your own for this folder, they are called my-inbox and my-outbox." in text
+    assert "共享，其名称为 my-inbox 和 my-outbox。" in text
     assert "appears beside this page, and on it." in text
     assert "hello.cancel" not in text
     assert "hello.取消" not in text
+
+
+def test_a_hot_folder_s_page_names_the_options_of_its_profile(make_status: MakeStatus) -> None:
+    line = 'max_height = 480, face = "left"'
+    standpoint = replace(KEPT, folder="vertical", option_line=line)
+    renderer = PageRenderer()
+    text, html = renderer.text(make_status(), standpoint), renderer.html(make_status(), standpoint)
+    assert f"unless a text file beside it sets others: {line}\n" in text
+    assert f"以该文件为准）：{line}\n" in text
+    assert html.count(str(escape(line))) == 2
+    assert "sets others" not in renderer.text(make_status(), replace(standpoint, option_line=""))
 
 
 def test_a_failure_comes_with_what_to_do(make_status: MakeStatus) -> None:

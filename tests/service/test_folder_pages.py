@@ -68,7 +68,7 @@ def test_results_failures_and_batches_are_on_it_also_after_a_restart(
         '<a href="./show/show.zip">ZIP</a>',
         '<a href="./show/1.mp4">1</a>',
         "1 of 2 published, 1 failed",
-        "my-failed/show/2 (failed/anna/show/2)",
+        "failed/anna/show/2 (my-failed/show/2)",
         "video 2 shows no face.",
         "deleted on",
     ):
@@ -99,13 +99,16 @@ def test_answers_name_the_folders_that_the_people_of_a_hot_folder_see(
     harness.run_rounds(service, 15)
     shown = page(harness, "anna")
     for text in (
-        "half is cancelled; its files are in my-failed (failed/anna)",
-        "talk is finished: its result is in my-outbox (outbox/anna); talk.remove deletes it",
-        "half has failed already: its files are in my-failed (failed/anna); half.remove",
-        "half 已取消；其文件在 my-failed (failed/anna) 中",
-        "talk 已完成：结果在 my-outbox (outbox/anna) 中；用 talk.删除 可删除",
+        "half is cancelled; its files are in failed/anna (my-failed)",
+        "talk is finished: its result is in outbox/anna (my-outbox); talk.remove deletes it",
+        "half has failed already: its files are in failed/anna (my-failed); half.remove",
+        "half 已取消；其文件在 failed/anna (my-failed) 中",
+        "talk 已完成：结果在 outbox/anna (my-outbox) 中；用 talk.删除 可删除",
     ):
         assert text in shown
+    common = (harness.spool.root / "status.html").read_text()
+    assert "talk is finished: its result is in outbox/anna; talk.remove deletes it" in common
+    assert "my-" not in common, "who reads it has the shares of all"
 
 
 def test_it_goes_with_its_folder_and_with_the_setting(harness: ServiceHarness) -> None:

@@ -68,7 +68,7 @@ def test_who_asks_in_the_wrong_folder_is_told_the_right_one(
     drop(harness, ANNA, "talk.wav", "talk.mp4")
     harness.run_rounds(service, 12.0)
     text = ask(harness, service, ANNA, f"prev.{verb}")
-    right = f"; yours is in another folder: put prev.{verb} into my-inbox (inbox/preview)"
+    right = f"; yours is in another folder: put prev.{verb} into inbox/preview"
     assert text.startswith("no job prev of yours ")
     assert text.endswith(right)
     assert f"您的同名任务在另一个文件夹中：请把 prev.{verb} 放入 " in translator("zh")(text)
