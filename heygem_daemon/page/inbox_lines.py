@@ -20,6 +20,9 @@ class InboxLine:
     remedies: tuple[str, ...]
     """What a person can do about it, each once."""
 
+    by: str = ""
+    """The names of who dropped them, each once; empty: not known."""
+
 
 def inbox_lines(entries: Iterable[InboxStatus]) -> tuple[InboxLine, ...]:
     """Return one line for the files of one name that are arriving, or that wait for a file or for a
@@ -41,4 +44,6 @@ def inbox_lines(entries: Iterable[InboxStatus]) -> tuple[InboxLine, ...]:
 def _line(group: list[InboxStatus]) -> InboxLine:
     reasons = dict.fromkeys(each.reason for each in group)
     remedies = dict.fromkeys(each.remedy for each in group if each.remedy)
-    return InboxLine(", ".join(each.name for each in group), tuple(reasons), tuple(remedies))
+    people = dict.fromkeys(each.dropped_by for each in group if each.dropped_by)
+    names = ", ".join(each.name for each in group)
+    return InboxLine(names, tuple(reasons), tuple(remedies), ", ".join(people))

@@ -221,7 +221,7 @@ def days_kept(days: float) -> str:
 def _without_its_owner(status: Status, folder: str) -> Status:
     """Return the status of a hot folder without the name of who drops there, where that is the
     folder's own and nobody else does."""
-    lists = ("jobs", "batches", "inbox", "finished", "finished_batches")
+    lists = ("jobs", "batches", "inbox", "finished", "finished_batches", "requests")
     names = {each.dropped_by for name in lists for each in getattr(status, name)} - {""}
     if {*map(fold, names)} != {fold(folder)}:
         return status

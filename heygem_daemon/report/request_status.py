@@ -18,5 +18,8 @@ class RequestStatus(BaseModel):
     at: float
     """UNIX time."""
 
+    dropped_by: str = ""
+    """The name of who asks; empty: not known."""
+
     needs_person: bool = False
     """Whether it is carried out only when somebody corrects its file."""

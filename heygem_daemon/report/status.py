@@ -142,7 +142,7 @@ class InboxStatus(StatusModel):
     """When it starts and is ready, in words; empty: not known."""
 
     dropped_by: str = ""
-    """The name of who dropped it; empty: not known. Of what is complete alone."""
+    """The name of who dropped it; empty: not known."""
 
 
 class DeviceStatus(StatusModel):

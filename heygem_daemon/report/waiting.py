@@ -108,12 +108,23 @@ def cannot_start(status: Status) -> tuple[InboxStatus, ...]:
     """Return what a person has to act on: files in the inbox, the claimed jobs whose sidecar is
     wrong, and the requests whose options are."""
     jobs = (
-        InboxStatus(name=job.name, reason=job.reason or "", waits_for="attention")
+        InboxStatus(
+            name=job.name,
+            reason=job.reason or "",
+            waits_for="attention",
+            dropped_by=job.dropped_by,
+        )
         for job in status.jobs
         if job.is_mistaken
     )
     requests = (
-        InboxStatus(name=each.name, reason=each.text, waits_for="attention", folder=each.folder)
+        InboxStatus(
+            name=each.name,
+            reason=each.text,
+            waits_for="attention",
+            folder=each.folder,
+            dropped_by=each.dropped_by,
+        )
         for each in status.requests
         if each.needs_person
     )

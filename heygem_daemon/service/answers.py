@@ -13,7 +13,7 @@ from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.owner_log import REQUEST_LINES, OwnerLog
 from heygem_daemon.spool.answer_file import KeptAnswer
 from heygem_daemon.spool.names import printable
-from heygem_daemon.spool.ownership import user_name
+from heygem_daemon.spool.ownership import person_name, user_name
 from heygem_daemon.spool.requests import Request, in_turns
 
 SHOWN_SECONDS = 600.0
@@ -24,6 +24,9 @@ MAX_SHOWN = 50
 
 MAX_LOGGED = 10
 """How many of the last refusals of one line are logged."""
+
+KEPT = {"name", "folder", "text", "at", "dropped_by"}
+"""What the next run has to know of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Answers:
             folder=printable(request.folder or ""),
             text=answer.text,
             at=wall,
+            dropped_by=person_name(request.owner),
         )
         others = (e for e in self._given.get(request.line, ()) if e.request != request)
         given = _Given(request, status, answer.is_refusal, now)
@@ -73,7 +77,7 @@ class Answers:
         """Show what an earlier run has answered, the newest first, for as long as is left of its
         time at monotonic time ``now`` and UNIX time ``wall``. It was logged then."""
         for each in kept:
-            status = RequestStatus(name=each.name, folder=each.folder, text=each.text, at=each.at)
+            status = RequestStatus(**each.model_dump(include=KEPT))
             line = self._given.setdefault(each.line, deque(maxlen=MAX_SHOWN))
             if all(status != given.status for given in line):
                 age = max(0.0, wall - each.at)
@@ -91,8 +95,7 @@ class Answers:
         entries.sort(key=lambda each: -each[1].at)
         chosen = in_turns(entries, lambda each: each[0], MAX_SHOWN)
         chosen.sort(key=lambda each: -each[1].at)
-        fields = {"name", "folder", "text", "at"}
-        return tuple(KeptAnswer(line=line, **e.model_dump(include=fields)) for line, e in chosen)
+        return tuple(KeptAnswer(line=line, **e.model_dump(include=KEPT)) for line, e in chosen)
 
     def forget_old(self, now: float) -> None:
         """Forget what has been shown long enough, and log the new refusals."""

@@ -219,7 +219,9 @@ class FolderIntake:
         ignored = {str(each.path.relative_to(self._inbox)): each.owner for each in foreign}
         ignored |= foreign_markers
         misplaced = tuple(find_misplaced(printable(name), snapshot))
-        return replace(view, ignored=ignored_notices(ignored, snapshot.owner), misplaced=misplaced)
+        notice = view.notice and replace(view.notice, dropper=snapshot.owner)
+        told = ignored_notices(ignored, snapshot.owner)
+        return replace(view, notice=notice, ignored=told, misplaced=misplaced)
 
     def _view_folder(
         self, folder: Path, snapshot: FolderSnapshot, has_marker: bool, now: float

@@ -27,7 +27,12 @@ from heygem_daemon.service.left_alone import LeftAlone
 from heygem_daemon.service.lone_notices import LoneNotices
 from heygem_daemon.service.lone_sidecars import without_media
 from heygem_daemon.service.notice_log import NoticeLog
-from heygem_daemon.service.notices import BEING_READ, InboxNotice, find_inbox_notices
+from heygem_daemon.service.notices import (
+    BEING_READ,
+    InboxNotice,
+    find_inbox_notices,
+    with_droppers,
+)
 from heygem_daemon.service.owner_notices import find_owner_notices
 from heygem_daemon.service.pair_candidates import find_pair_candidates
 from heygem_daemon.service.pair_notices import find_pair_notices
@@ -220,6 +225,7 @@ class Intake:
             *find_folder_notices(folders, heeds_requests=self._heeds_requests),
             *find_owner_notices(snapshot, settling, pairing, self._pairs.trusted),
         ]
+        notices = list(with_droppers(notices, snapshot))
         if folder := self.hot_folder.name:
             notices = [each.in_folder(folder) for each in notices]
         arrivals = {

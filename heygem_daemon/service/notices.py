@@ -36,6 +36,9 @@ class InboxNotice:
     owner: int | None = field(default=None, compare=False)
     """User id of who dropped it, if it waits for its partner; None: not said."""
 
+    dropper: int | None = field(default=None, compare=False)
+    """User id of who dropped it; None: not known. For people alone."""
+
     def in_folder(self, folder: str) -> "InboxNotice":
         """Return the notice with the name of a hot folder and a slash before its own."""
         return replace(self, name=f"{folder}/{self.name}", folder=folder)
@@ -48,6 +51,16 @@ class InboxNotice:
     def awaited(self) -> WaitFor | None:
         """What it waits for; None: for nothing."""
         return "attention" if self.is_warning else self.waits_for
+
+
+def with_droppers(
+    notices: Iterable[InboxNotice], snapshot: FolderSnapshot
+) -> Iterator[InboxNotice]:
+    """Yield notices with who dropped their files, as far as ``snapshot`` knows them."""
+    owners = {printable(name): entry.owner for name, entry in snapshot.by_name().items()}
+    for each in notices:
+        owner = owners.get(each.name)
+        yield each if owner is None else replace(each, dropper=owner)
 
 
 BEING_EXAMINED = "what it holds is being examined"

@@ -12,6 +12,7 @@ from heygem_daemon.spool.command_requests import find_command_requests
 from heygem_daemon.spool.inbox import FolderSnapshot
 from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.ownership import person_name
 from heygem_daemon.spool.request_files import RequestFile, find_requests
 from heygem_daemon.spool.request_names import is_request
 from heygem_daemon.spool.requests import in_turns, names_after
@@ -105,6 +106,7 @@ class OpenRequests:
                     folder=printable(request.folder or ""),
                     text=each.waits_for,
                     at=request.asked_ns / 1e9,
+                    dropped_by=person_name(request.owner),
                     needs_person=each.needs_person,
                 )
                 yield request.line, status

@@ -22,6 +22,7 @@ from heygem_daemon.spool.command_requests import CommandAnswer, answer_command
 from heygem_daemon.spool.files import is_file
 from heygem_daemon.spool.names import fold, printable
 from heygem_daemon.spool.owner_turns import OwnerTurns
+from heygem_daemon.spool.ownership import person_name
 from heygem_daemon.spool.request_files import RequestFile
 from heygem_daemon.spool.requests import Request, full_name
 from heygem_daemon.spool.spool import Spool
@@ -152,6 +153,7 @@ class Returns:
                 folder=printable(journal.folder),
                 text=f"{name} goes back to the inbox, file by file",
                 at=journal.claimed_at,
+                dropped_by=person_name(each.request.owner) if each.request else "",
             )
             yield each.request.line if each.request else journal.folder or journal.owner, status
 

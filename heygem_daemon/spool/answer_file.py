@@ -36,6 +36,8 @@ class KeptAnswer(FrozenModel):
     at: float
     """UNIX time. A wrong clock may show one before 1970."""
 
+    dropped_by: str = ""
+
 
 class AnswerRecord(FrozenModel):
     """The content of the file, the newest answer first."""

@@ -46,7 +46,7 @@ def test_a_sidecar_overrides_the_profile() -> None:
 
 
 def test_the_options_of_a_profile_are_one_line_without_its_cap_and_hours() -> None:
-    profile = FolderProfile(max_height=480, face="left", max_priority=3, active_hours="")
+    profile = FolderProfile(max_height=480, face="left", max_priority=3, active_hours=())
     assert HotFolder("vertical", profile).option_line == 'face = "left", max_height = 480'
     assert HotFolder("anna").option_line == ""
 

@@ -11,6 +11,15 @@ def entry(name: str, reason: str, waits_for: WaitFor, remedy: str = "") -> Inbox
     return InboxStatus(name=name, reason=reason, waits_for=waits_for, remedy=remedy, folder="anna")
 
 
+def test_a_line_names_everybody_who_dropped_its_files_once() -> None:
+    people = {"a.wav": "anna", "a.mp4": "ben", "a.toml": "anna", "a.jpg": ""}
+    files = [
+        entry(name, "it is new", "upload").model_copy(update={"dropped_by": by})
+        for name, by in people.items()
+    ]
+    assert [each.by for each in inbox_lines(files)] == ["anna, ben"]
+
+
 def test_files_of_a_pair_are_one_line_in_their_order() -> None:
     found = inbox_lines(
         [

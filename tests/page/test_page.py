@@ -413,6 +413,29 @@ def test_page_and_text_say_who_dropped_a_job(make_status: MakeStatus) -> None:
     assert page.count('<span lang="en">dropped by anna</span><span lang="zh">anna 放入</span>') == 7
 
 
+def test_the_page_says_who_dropped_files_and_requests(make_status: MakeStatus) -> None:
+    """Of jobs alone it said so, and 'no job of yours' on a page that all read means nobody."""
+    waits = {"look": "seen.wav", "partner": "lone.wav", "attention": "old.rm", None: "notes.pdf"}
+    status = make_status(
+        inbox=tuple(
+            {"name": name, "reason": "is new", "waits_for": kind, "dropped_by": "anna"}
+            for kind, name in waits.items()
+        ),
+        requests=({"name": "talk.cancel", "text": "is done", "at": NOW, "dropped_by": "anna"},),
+    )
+    english, chinese = PageRenderer().text(status, KEPT).split(TEXT_RULE)
+    for name in waits.values():
+        assert f"  {name} (dropped by anna): is new" in english
+        assert f"  {name}（anna 放入）：is new" in chinese
+    assert f"  talk.cancel (asked by anna), {local_time(NOW)}: is done" in english
+    assert f"  talk.cancel（anna 提出），{local_time(NOW)}：is done" in chinese
+    page = PageRenderer().html(status, KEPT)
+    assert page.count('<span lang="en">dropped by anna</span>') == len(waits)
+    assert page.count('<span lang="en">asked by anna</span><span lang="zh">anna 提出</span>') == 1
+    own = PageRenderer().html(status, replace(KEPT, folder="anna"))
+    assert "by anna" not in own
+
+
 def test_the_text_names_what_lies_beside_a_result(make_status: MakeStatus) -> None:
     member = published("a", folder="outbox/show").model_copy(
         update={"batch": "show", "batch_id": "b"}

@@ -7,6 +7,7 @@ import pytest
 
 from heygem_daemon.language.translator import translator
 from heygem_daemon.service.loop import Service
+from heygem_daemon.spool.ownership import user_name
 from tests.fakes.executor import keep_running
 from tests.fakes.service import ServiceHarness
 
@@ -39,6 +40,30 @@ def service(harness: ServiceHarness) -> Service:
     service = harness.service()
     harness.run_rounds(service, 2.0)
     return service
+
+
+def test_the_status_says_who_dropped_files_and_who_asks(
+    harness: ServiceHarness, service: Service
+) -> None:
+    drop(harness, ANNA, "lone.wav", "old.toml")
+    drop(harness, MALLORY, "hers.wav", folder="preview")
+    (show := harness.spool.inbox / "show").mkdir()
+    drop(harness, ANNA, "only.wav", folder="show")
+    os.chown(show, ANNA, -1)
+    harness.run_rounds(service, 6.0)
+    anna, mallory = (user_name(each) for each in (ANNA, MALLORY))
+    assert {each.name: each.dropped_by for each in harness.status().inbox} == {
+        "lone.wav": anna,
+        "old.toml": anna,
+        "preview/hers.wav": mallory,
+        "show": anna,
+    }
+    ask(harness, service, ANNA, "lone.cancel")
+    requests = harness.status().requests
+    assert [(each.name, each.dropped_by) for each in requests] == [("lone.cancel", anna)]
+    harness.kill(service)
+    harness.run_rounds(harness.service(), 4.0)
+    assert [each.dropped_by for each in harness.status().requests] == [anna]
 
 
 def test_who_asks_for_another_one_s_job_is_told_what_his_own_is_called(
