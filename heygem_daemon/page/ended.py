@@ -98,6 +98,9 @@ class Result:
     by: str
     """Who dropped it; empty: not known, or its batch says so."""
 
+    warning: str
+    """What people should know of it; empty: nothing."""
+
     @property
     def report_name(self) -> str:
         """Name of the report, which is beside the result; empty: there is none."""
@@ -311,6 +314,7 @@ def _result(job: FinishedJob, standpoint: Standpoint) -> Result:
         thumbnail=standpoint.address(f"{path}.png"),
         report=standpoint.address(f"{path}.json"),
         by="" if job.batch_id else job.dropped_by,
+        warning=job.warning,
     )
 
 

@@ -35,6 +35,9 @@ class FinishedJob(StatusModel):
     remedy: str = ""
     """What a person can do about that, where it is known."""
 
+    warning: str = ""
+    """What people should know of its result: the first warning of its worker; empty: nothing."""
+
     frames: int | None = None
     """Output frames."""
 

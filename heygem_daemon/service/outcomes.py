@@ -237,7 +237,7 @@ class JobOutcomes:
             return
         report = with_evidence(ended.report, gpu_evidence(running), running.warnings)
         report = with_translations(with_history(report, history), self._spool.language)
-        published = self._spool.publish(job, result, report, strip)
+        published = self._spool.publish(job, result, report, strip, *warnings_of(ended.report)[:1])
         self.tally.published += 1
         self._published_before.pop(job.id, None)
         self._remember(job, published.journal, published.video, ended.seconds, report)

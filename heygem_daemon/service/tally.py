@@ -102,6 +102,7 @@ def describe_finished(
         seconds=round(seconds, 3),
         reason=journal.reason[:MAX_REASON_CHARACTERS] or None,
         remedy=journal.remedy[:MAX_REASON_CHARACTERS],
+        warning=printable(journal.warning),
         frames=statistics.frames,
         length=statistics.length,
         engine=journal.options.engine or "",

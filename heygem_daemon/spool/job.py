@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -208,6 +209,8 @@ class Journal(FrozenModel):
     """In which languages ``reason.txt`` is."""
     cancelled: bool = False
     """Whether it failed since somebody cancelled it."""
+    warning: str = ""
+    """The worker's first warning, for people; empty: there is none."""
     published: tuple[PublishedFile, ...] = ()
     """The job's files in the outbox."""
     asked_by: AskedBy | None = None
@@ -306,6 +309,10 @@ class Job:
         """Folder for checkpoints and results."""
         lease, folder = self.journal.lease, self.folder / WORKSPACE_FOLDER
         return folder / f"{LEASE_PREFIX}{lease}" if lease else folder
+
+
+Report = Mapping[str, object]
+"""The content of the report beside a result."""
 
 
 @dataclass(frozen=True, slots=True)

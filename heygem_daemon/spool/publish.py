@@ -26,6 +26,7 @@ from heygem_daemon.spool.job import (
     Job,
     Journal,
     PublishedFile,
+    Report,
 )
 from heygem_daemon.spool.layout import (
     PUBLISHED_SUFFIXES,
@@ -47,6 +48,8 @@ from heygem_daemon.spool.records import (
 from heygem_daemon.system import paths
 
 _STAGED_STEM = "result"
+MAX_WARNING = 200
+"""How many characters of a warning the journal keeps; the report has all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,10 @@ class Outputs:
     """The files of a worker's result, in the job's folder or on a scratch disk."""
 
     result: Path
-    report: Mapping[str, object]
+    report: Report
     strip: Path | None
+    warning: str = ""
+    """What people should know of the result; empty: nothing."""
 
 
 def publish_job(
@@ -73,6 +78,7 @@ def publish_job(
     if journal.outcome != "published":
         _stage_outputs(files, job.folder / STAGE_FOLDER, outputs)
         name = layout.taken_names().free(journal.name)
+        journal = journal.model_copy(update={"warning": outputs.warning[:MAX_WARNING]})
         journal = _record_published(files, job.folder, journal, name, now)
     return finish_published(layout, files, job.folder, journal)
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from heygem_daemon.spool.ended_jobs import EndedJobs
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder, translate_os_errors
 from heygem_daemon.spool.folder_pages import FolderPages
 from heygem_daemon.spool.hot_folders import HotFolders
-from heygem_daemon.spool.job import STAGE_FOLDER, Job, Journal, Pair, PublishedPaths
+from heygem_daemon.spool.job import STAGE_FOLDER, Job, Journal, Pair, PublishedPaths, Report
 from heygem_daemon.spool.kept_chunks import count_chunks, keep_chunks, take_kept_chunks
 from heygem_daemon.spool.layout import SpoolLayout, save_journal
 from heygem_daemon.spool.lease import lease_anew
@@ -259,10 +259,10 @@ class Spool(SpoolLayout):
             return record_hurry(self.files, job, asked_ns)
 
     def publish(
-        self, job: Job, result: Path, report: Mapping[str, object], strip: Path | None = None
+        self, job: Job, result: Path, report: Report, strip: Path | None = None, warning: str = ""
     ) -> PublishedPaths:
         """Move result, report and strip to the outbox under a free name, and inputs to done/."""
-        outputs = publish.Outputs(result, report, strip)
+        outputs = publish.Outputs(result, report, strip, warning)
         with self._guard():
             layout = self.batches.make_result_layout(job)
             journal = publish.publish_job(layout, self.files, job, outputs, self._clock())

@@ -436,6 +436,24 @@ def test_the_page_says_who_dropped_files_and_requests(make_status: MakeStatus) -
     assert "by anna" not in own
 
 
+def test_the_page_shows_the_warning_of_a_result(make_status: MakeStatus) -> None:
+    """A silent sound was known to the report alone."""
+    silent = "The audio is silent: there is nothing to speak."
+    warned = {"warning": silent}
+    batch = {"batch": "show", "batch_id": "b"}
+    jobs = (
+        published("talk").model_copy(update=warned),
+        published("a", folder="outbox/show").model_copy(update=warned | batch),
+        published("fine"),
+    )
+    renderer = PageRenderer()
+    english, chinese = renderer.text(make_status(finished=jobs), KEPT).split(TEXT_RULE)
+    assert f"talk.png\n    {silent}\n" in english
+    assert f"a.png\n      {silent}\n" in english
+    assert chinese.count("音频没有声音，没有可说的内容。\n") == english.count(silent) == 2
+    assert renderer.html(make_status(finished=jobs), KEPT).count(silent) == 2
+
+
 def test_the_text_names_what_lies_beside_a_result(make_status: MakeStatus) -> None:
     member = published("a", folder="outbox/show").model_copy(
         update={"batch": "show", "batch_id": "b"}

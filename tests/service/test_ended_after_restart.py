@@ -53,3 +53,5 @@ def test_ended_jobs_keep_names_and_times_over_a_restart(harness: ServiceHarness)
     assert [each.id for each in after.finished] == [each.id for each in before.finished]
     assert after.finished_batches == before.finished_batches
     assert listed(after) == listed(before)
+    warnings = {each.outcome: each.warning for each in after.finished}
+    assert warnings == {"published": "Teeth are painted.", "failed": ""}

@@ -13,6 +13,7 @@ import pytest
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.spool.files import FileOperations
 from heygem_daemon.spool.job import Job
+from heygem_daemon.spool.publish import MAX_WARNING
 from heygem_daemon.spool.spool import Spool
 
 AUDIO, VIDEO = b"sound of the job", b"pictures of the job"
@@ -39,6 +40,14 @@ def test_a_result_is_published_with_report_strip_and_inputs(
         "done/Talk/Talk.WAV": AUDIO,
         "done/Talk/talk.mp4": VIDEO,
     }
+
+
+def test_the_journal_keeps_the_start_of_a_warning(spool: Spool, take: Take) -> None:
+    for warning in ("", "The audio is silent.", "x" * (MAX_WARNING + 1)):
+        job = take(spool, "talk.wav", "talk.mp4")
+        (result := job.workspace / "result.mp4").write_bytes(b"video")
+        published = spool.publish(job, result, {}, None, warning)
+        assert published.journal.warning == warning[:MAX_WARNING]
 
 
 def test_publish_returns_the_paths_of_the_results(spool: Spool, take: Take) -> None:
