@@ -121,12 +121,16 @@ def remove(
             _print(answer, as_json)
             return
         with spool.lock():
-            deleted = spool.remove(name)
+            removed = spool.ended.remove(name)
+    gone = [printable(str(path)) for path in removed.gone]
+    left = [printable(str(path)) for path in removed.left]
     if as_json:
-        print_json({"removed": [printable(str(path)) for path in deleted]})
+        print_json({"removed": gone, "left": left})
         return
-    for path in deleted:
-        say(f"deleted {printable(str(path))}")
+    for path in gone:
+        say(f"deleted {path}")
+    for path in left:
+        say(f"left {path}: it was put there or changed later")
 
 
 def _ask(spool: Spool, verb: Verb, name: str, options: str = "") -> CommandAnswer | None:

@@ -1,7 +1,7 @@
 """What the page shows of results, and how it names what has ended. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -9,13 +9,11 @@ from heygem_daemon.config.folders import HotFolder
 from heygem_daemon.page.forms import address_from, local_time, place_of
 from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob, Outcome
+from heygem_daemon.report.kept import IsThere, is_kept
 from heygem_daemon.report.status import Status
 from heygem_daemon.spool.names import natural_key, printable
 
 DAY_SECONDS = 86_400.0
-
-IsThere = Callable[[str], bool]
-"""Whether a path below the spool's root still exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,10 @@ class Standpoint:
 
     option_line: str = ""
     """The options that ``folder`` sets for its jobs; empty: none."""
+
+    def has(self, ended: FinishedJob | FinishedBatch) -> bool:
+        """Return whether what has ended was neither deleted nor taken back."""
+        return is_kept(ended, self.is_there)
 
     def address(self, path: str) -> str:
         """Return the address of a path below the spool's root; empty: it leads to nothing."""
@@ -202,12 +204,17 @@ def find_results(status: Status, standpoint: Standpoint) -> tuple[Result | Batch
         (
             batch.finished,
             replace(
-                _ended_batch(batch, members.pop(batch.id, []), standpoint),
+                _ended_batch(
+                    batch,
+                    members.pop(batch.id, []),
+                    standpoint,
+                    has_failures=has_failures(batch, status, standpoint),
+                ),
                 later=later.get(batch.id, ""),
             ),
         )
         for batch in status.finished_batches
-        if batch.published and standpoint.is_there(batch.path)
+        if batch.published and standpoint.is_there(batch.path) and standpoint.has(batch)
     ]
     under_way = {batch.id: batch for batch in status.batches}
     for batch_id, found in members.items():
@@ -232,6 +239,15 @@ def later_batches(status: Status, standpoint: Standpoint) -> dict[str, str]:
     return found
 
 
+def has_failures(batch: FinishedBatch, status: Status, standpoint: Standpoint) -> bool:
+    """Return whether what failed of a batch is there, as far as the status lists it: it was neither
+    deleted nor taken back."""
+    if not (batch.failures and standpoint.is_there(batch.failures) and standpoint.has(batch)):
+        return False
+    listed = [e for e in status.finished if e.batch_id == batch.id and e.outcome == "failed"]
+    return len(listed) < batch.failed or any(map(standpoint.has, listed))
+
+
 def still_there(
     jobs: Sequence[FinishedJob], outcome: Outcome, standpoint: Standpoint
 ) -> Iterator[FinishedJob]:
@@ -239,15 +255,21 @@ def still_there(
     of another, as after a retry, the last one counts."""
     seen: set[str] = set()
     for job in jobs:
-        if job.outcome == outcome and standpoint.is_there(job.path) and job.path not in seen:
+        if job.outcome != outcome or job.path in seen or not standpoint.is_there(job.path):
+            continue
+        if standpoint.has(job):
             seen |= {job.path} - {""}
             yield job
 
 
 def _ended_batch(
-    batch: FinishedBatch, members: Sequence[FinishedJob], standpoint: Standpoint
+    batch: FinishedBatch,
+    members: Sequence[FinishedJob],
+    standpoint: Standpoint,
+    *,
+    has_failures: bool,
 ) -> BatchResult:
-    is_whole = standpoint.is_there(batch.failures) if batch.failures else False
+    failures = batch.failures if has_failures else ""
     return BatchResult(
         name=batch.name if standpoint.folder else in_folder(batch.folder, batch.name),
         dropped_as=batch_dropped_as(batch),
@@ -261,8 +283,8 @@ def _ended_batch(
         folder=standpoint.folder_address(batch.path),
         zip=standpoint.address(batch.zip),
         zip_place=standpoint.place(batch.zip) if standpoint.address(batch.zip) else "",
-        failures=standpoint.folder_address(batch.failures),
-        failures_place=standpoint.place(batch.failures) if is_whole else "",
+        failures=standpoint.folder_address(failures),
+        failures_place=standpoint.place(failures) if failures else "",
         by=batch.dropped_by,
         later="",
         members=_members(members, standpoint),

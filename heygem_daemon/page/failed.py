@@ -9,6 +9,7 @@ from heygem_daemon.page.ended import (
     Standpoint,
     batch_dropped_as,
     count_members,
+    has_failures,
     in_folder,
     job_dropped_as,
     later_batches,
@@ -91,8 +92,8 @@ def find_failures(status: Status, standpoint: Standpoint) -> tuple[FailedEntry, 
         found.append((job.finished, replace(_failed_job(job, standpoint), made=place)))
     later = later_batches(status, standpoint)
     for batch in status.finished_batches:
-        if batch.failures and standpoint.is_there(batch.failures):
-            failed = members.pop(batch.id, [])
+        failed = members.pop(batch.id, [])
+        if has_failures(batch, status, standpoint):
             entry = _failed_batch(batch, failed, standpoint)
             found.append((batch.finished, replace(entry, later=later.get(batch.id, ""))))
     under_way = {batch.id: batch for batch in status.batches}

@@ -70,6 +70,10 @@ class FinishedJob(StatusModel):
     owner: str = Field(default="", exclude=True)
     """Whose it is, as the turns know him. Not in the status that others read."""
 
+    records: tuple[str, ...] = Field(default=(), exclude=True)
+    """Paths from the spool's root, of which one is there as long as the daemon has its files,
+    whatever people keep in its folder; empty: not known."""
+
     identity: tuple[int, int, int] | None = Field(default=None, exclude=True)
     """Size, inode and mtime in nanoseconds of the result as it was published; None: not known, or
     it failed."""
@@ -112,4 +116,7 @@ class FinishedBatch(StatusModel):
     """As of a job."""
 
     owner: str = Field(default="", exclude=True)
+    """As of a job."""
+
+    records: tuple[str, ...] = Field(default=(), exclude=True)
     """As of a job."""

@@ -9,7 +9,12 @@ from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
 from heygem_daemon.service.decisions import MOVED, Answer, Decision, nothing_to
 from heygem_daemon.service.look_budget import LookBudget
-from heygem_daemon.service.removals import Removals, is_deleted
+from heygem_daemon.service.removals import (
+    Removals,
+    find_left_folder,
+    is_deleted,
+    what_is_left,
+)
 from heygem_daemon.service.returns import Returns, is_back
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool.batch.journal import Batch
@@ -20,6 +25,7 @@ from heygem_daemon.spool.ended_item import (
     count_wholes,
 )
 from heygem_daemon.spool.finished_index import FinishedIndex
+from heygem_daemon.spool.left_files import Removed
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.reason import format_time
@@ -60,7 +66,7 @@ class Namesakes:
 class _Begun:
     """What was begun for a request and is not done."""
 
-    steps: Steps[str | Batch] | Steps[list[Path]]
+    steps: Steps[str | Batch] | Steps[Removed]
 
     which: tuple[str, ...]
     """Which of several jobs of one name it is about, as clauses."""
@@ -209,14 +215,17 @@ class EndedRequests:
                 return found
             self._begun[key] = found
         begun, name = self._begun[key], printable(request.name.strip())
-        gone = self._go_on(key, budget)
-        if isinstance(gone, list):
+        removed = self._go_on(key, budget)
+        if isinstance(removed, Removed):
             for each in begun.removes:
                 self._index.read_again(each)
-            if begun.is_resumed:
-                return begun.answer(is_deleted(request))
-            files = counted(len(gone), "1 file or folder", "{count} files and folders")
-            return begun.answer(f"{name} is deleted, {files}")
+            text = is_deleted(request)
+            if not begun.is_resumed:
+                count = len(removed.gone)
+                files = counted(count, "1 file or folder", "{count} files and folders")
+                text = f"{name} is deleted, {files}"
+            left = what_is_left(self._spool.root, removed.left, request.folder)
+            return begun.answer("; ".join([text, *left]))
         return Decision(waits_for=f"{name} is being deleted")
 
     def _begin_removal(self, asked: RequestFile, others: Namesakes) -> _Begun | Decision:
@@ -235,7 +244,7 @@ class EndedRequests:
         steps = self._spool.ended.removing(removal.records, removal.name)
         return _Begun(steps, removal.which, removal.records, is_resumed)
 
-    def _go_on(self, key: object, budget: LookBudget) -> str | Batch | list[Path] | None:
+    def _go_on(self, key: object, budget: LookBudget) -> str | Batch | Removed | None:
         """Go on with what was begun for a request. Return its result; None: it is not done. After
         an error it begins anew."""
         steps = self._begun[key].steps
@@ -245,7 +254,7 @@ class EndedRequests:
                 next(steps)
         except StopIteration as end:
             del self._begun[key]
-            result: str | Batch | list[Path] = end.value
+            result: str | Batch | Removed = end.value
             return result
         except Exception:
             del self._begun[key]
@@ -276,7 +285,10 @@ class EndedRequests:
     def _what_there_is(self, request: Request, others: Namesakes) -> Iterator[str]:
         """Yield clauses on what somebody may have meant who named nothing that has ended."""
         name, verb = printable(request.name.strip()), request.verb
-        if other := printable(self.find_other_name(request)):
+        if verb == "remove" and (place := find_left_folder(self._spool, request)):
+            # The name of another one would lead to the deletion of that one.
+            yield f"what is in {place} belongs to no job, and stays until somebody deletes it"
+        elif other := printable(self.find_other_name(request)):
             said = f"what was dropped as {name} and ended last is called {other}"
             yield said if request.folder is None else f"{said}: ask with {other}.{verb}"
         if others.will_be_numbered:

@@ -9,6 +9,7 @@ from heygem_daemon.spool.batch.journal import BatchJournal
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import person_name
+from heygem_daemon.spool.records import record_place
 
 MAX_FINISHED_BATCHES = 50
 """How many ended batches the status lists; of those of one hot folder, its page."""
@@ -35,6 +36,7 @@ def describe_batch(journal: BatchJournal) -> FinishedBatch:
         finished=journal.completed_at or journal.claimed_at,
         dropped_by=person_name(journal.owner),
         owner=batch_owner(journal),
+        records=(record_place(journal.id, "batch"),),
     )
 
 

@@ -1,9 +1,10 @@
 """What is said of a file without its partner that lies with a job of its name that failed. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from heygem_daemon.report.finished import FinishedJob
+from heygem_daemon.report.kept import IsThere, is_kept
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.notices import InboxNotice
 from heygem_daemon.service.turns import owner_name
@@ -12,7 +13,7 @@ from heygem_daemon.spool.names import fold, split_extension
 
 
 def say_where_the_other_half_is(
-    view: InboxView, finished: Iterable[FinishedJob], is_there: Callable[[str], bool]
+    view: InboxView, finished: Iterable[FinishedJob], is_there: IsThere
 ) -> InboxView:
     """Return the view with what to do for each lone file of whose name a single job of the same
     person failed: most often it is the corrected one. ``finished``: the jobs that ended, the newest
@@ -25,7 +26,7 @@ def say_where_the_other_half_is(
     changed = {}
     for each in lone:
         found = failed.get((fold(_stem(each)), owner_name(each.owner, each.folder)))
-        if found is not None and is_there(found.path):
+        if found is not None and is_there(found.path) and is_kept(found, is_there):
             changed[each.name] = replace(each, remedy=_remedy(each, found))
     return view.with_notices(changed) if changed else view
 

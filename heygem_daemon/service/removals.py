@@ -1,13 +1,17 @@
 """The requests that delete ended jobs, as the spool keeps them over a restart of the daemon."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from heygem_daemon.service.answers import Answers
 from heygem_daemon.service.decisions import Answer
 from heygem_daemon.service.runtime import Clock
 from heygem_daemon.spool import removals
 from heygem_daemon.spool.asked import describe_request, is_open, request_of
+from heygem_daemon.spool.files import is_folder
+from heygem_daemon.spool.layout import SpoolLayout
 from heygem_daemon.spool.names import printable
+from heygem_daemon.spool.places import place_from
 from heygem_daemon.spool.removals import Removal
 from heygem_daemon.spool.request_files import RequestFile
 from heygem_daemon.spool.requests import Request
@@ -67,3 +71,26 @@ def is_deleted(request: Request) -> str:
     """Return what is said of a request of which an earlier try has deleted some or all."""
     name = printable(request.name.strip())
     return f"{name} is deleted"
+
+
+def what_is_left(root: Path, left: Sequence[Path], folder: str | None) -> Iterator[str]:
+    """Yield a clause on what stays where a job was deleted, since it is people's. ``folder``: the
+    hot folder in whose inbox that was asked, empty for the plain one; None: by a command."""
+    if not left:
+        return
+    place, first = place_from(root, left[0].parent, folder or ""), printable(left[0].name)
+    if len(left) == 1:
+        yield f"{first} in {place} was put there or changed later, and stays"
+    else:
+        count = len(left) - 1
+        yield f"{first} in {place} and {count} more were put there or changed later, and stay"
+
+
+def find_left_folder(layout: SpoolLayout, request: Request) -> str:
+    """Return the place of the folder in failed/ of the name in a request, for people; empty: there
+    is none. Where no record has that name, only people have something in it."""
+    folder, steps = request.folder or "", request.name.strip().split("/")
+    path = layout.in_folder(folder).failed.joinpath(*steps)
+    if {"", ".", ".."}.isdisjoint(steps) and is_folder(path):
+        return place_from(layout.root, path, folder)
+    return ""

@@ -119,13 +119,11 @@ class StatusWriter:
             self._estimates.in_turn(inbox_view),
             snapshot,
             self._trusted,
+            self._is_there,
             heeds_requests=self._settings.share_requests,
         )
-        inbox_view = say_where_the_other_half_is(
-            inbox_view,
-            snapshot.tally.finished,
-            lambda path: paths.exists(self._spool.root / path),
-        )
+        ended = snapshot.tally.finished
+        inbox_view = say_where_the_other_half_is(inbox_view, ended, self._is_there)
         status = self._status(state, snapshot, inbox_view, notes.hold).model_copy(
             update={
                 "clock_doubt": notes.clock_doubt,
@@ -149,6 +147,9 @@ class StatusWriter:
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
         self._settings = settings
+
+    def _is_there(self, path: str) -> bool:
+        return paths.exists(self._spool.root / path)
 
     def _write_metrics(self, status: Status) -> None:
         """Write the metrics. Readers notice an old file by its time, and the status holds the same

@@ -16,6 +16,7 @@ from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.names import printable
 from heygem_daemon.spool.ownership import person_name
 from heygem_daemon.spool.publish import ended_path, original_name, published_video
+from heygem_daemon.spool.records import record_place
 
 MAX_FINISHED_JOBS = 200
 """How many ended jobs the status lists."""
@@ -114,8 +115,19 @@ def describe_finished(
         batch_id=journal.member.batch_id if journal.member else "",
         dropped_by=person_name(journal.owner),
         owner=owner_name(journal.owner, journal.folder),
+        records=_records_of(journal),
         identity=_identity_of_video(journal),
     )
+
+
+def _records_of(journal: Journal) -> tuple[str, ...]:
+    """Return what is there as long as the daemon has the job's files: those of a published member
+    are its batch's."""
+    if journal.outcome != "published":
+        return (record_place(journal.id, "failed"),)
+    if (member := journal.member) is not None:
+        return (record_place(member.batch_id, "batch"), f"processing/{member.batch_id}")
+    return (record_place(journal.id, "published"),)
 
 
 def _identity_of_video(journal: Journal) -> tuple[int, int, int] | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 
 from heygem_daemon.report.finished import FinishedJob
+from heygem_daemon.report.kept import IsThere, is_kept
 from heygem_daemon.service.inbox_view import InboxView
 from heygem_daemon.service.lone_sidecars import LoneSidecar
 from heygem_daemon.service.notices import InboxNotice
@@ -25,18 +26,23 @@ def say_what_came_too_late(
     view: InboxView,
     snapshot: DispatchSnapshot,
     trusted: Collection[int],
+    is_there: IsThere,
     *,
     heeds_requests: bool = True,
 ) -> InboxView:
     """Return the view with another notice for each lone sidecar of a job that takes it no more, and
     for each misspelt request that can mean nothing any more.
-    ``trusted``: the user ids whose sidecars count for everybody's files; ``heeds_requests``:
-    whether people may ask for another try."""
+    ``trusted``: the user ids whose sidecars count for everybody's files; ``is_there``: whether a
+    path below the spool's root exists; ``heeds_requests``: whether people may ask for another
+    try."""
     lone = [each for each in view.lone_sidecars if request_meant(each.entry.path.name) is None]
     misspelt = [each for each in view.waiting if heeds_requests and _meant(each) is not None]
     if not lone and not misspelt:
         return view
-    running, ended = _owners_of_running(snapshot), _lines_of_ended(snapshot.tally.finished)
+    wanted = {each.key for each in lone} | set(map(_key_meant, misspelt))
+    named = (each for each in snapshot.tally.finished if fold(each.name) in wanted)
+    ended = _lines_of_ended(each for each in named if is_kept(each, is_there))
+    running = _owners_of_running(snapshot)
     changed = dict(_without_a_job(misspelt, view, snapshot, ended))
     for each in lone:
         uid, line = each.entry.owner, owner_name(each.entry.owner, each.hot_folder.name)
@@ -67,10 +73,16 @@ def _without_a_job(
     active |= {fold(each.name) for each in view.waiting if each.awaited is not None}
     for each in misspelt:
         name, _, verb = (_meant(each) or "").rpartition(".")
-        key = fold(full_name(each.folder, name))
+        key = _key_meant(each)
         if verb in ("cancel", "hurry") and key in ended and key not in active:
             reason = f"is no request, and the job {printable(name)} has ended: delete this file"
             yield each.name, replace(each, reason=reason, is_warning=False, waits_for=None)
+
+
+def _key_meant(notice: InboxNotice) -> str:
+    """Return the folded name of the job that was probably meant."""
+    name, _, _ = (_meant(notice) or "").rpartition(".")
+    return fold(full_name(notice.folder, name))
 
 
 def _meant(notice: InboxNotice) -> str | None:

@@ -29,6 +29,7 @@ from heygem_daemon.spool.finished import (
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.kept_chunks import remove_kept_chunks
 from heygem_daemon.spool.layout import SpoolLayout, job_from_journal, save_journal
+from heygem_daemon.spool.left_files import LeftFiles, Removed
 from heygem_daemon.spool.names import SIDECAR_SUFFIX, fold, printable, split_extension
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import batch_records, job_records, record_path
@@ -144,10 +145,10 @@ def _beginning_members(
 
 def removing(
     layout: SpoolLayout, files: FileOperations, found: Iterable[AnyRecord], name: str
-) -> Steps[list[Path]]:
-    """Delete what the records name; of a batch the published member alone, if ``name`` is its.
-    Return the deleted paths."""
+) -> Steps[Removed]:
+    """Delete what the records name; of a batch the published member alone, if ``name`` is its."""
     gone: list[Path] = []
+    left = LeftFiles(layout, name)
     for each in found:
         if isinstance(each, BatchRecord) and fold(each.title) != fold(name):
             member = find_published_member(each, _member_of(name))
@@ -157,8 +158,9 @@ def removing(
         if isinstance(each, JobRecord):
             remove_kept_chunks(layout.cache, files, each)
         gone += yield from deleting(layout, files, each)
+        left.note(each)
         yield
-    return gone
+    return Removed(gone, left.find())
 
 
 def is_left(record: AnyRecord, name: str) -> bool:

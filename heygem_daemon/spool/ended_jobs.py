@@ -1,7 +1,6 @@
 """The jobs and batches of a spool that have ended: renders them again, or deletes them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from heygem_daemon.errors import BadInput
 from heygem_daemon.spool.access import SpoolAccess
@@ -18,6 +17,7 @@ from heygem_daemon.spool.ended import (
     removing,
 )
 from heygem_daemon.spool.finished import has_media
+from heygem_daemon.spool.left_files import Removed
 from heygem_daemon.spool.new_options import NewOptions
 from heygem_daemon.spool.record_store import load_record, record_path
 from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord
@@ -105,9 +105,9 @@ class EndedJobs:
                 return has_batch_media(self._layout, record, asked)
             return isinstance(record, JobRecord) and has_media(self._layout, record)
 
-    def remove(self, name: str) -> list[Path]:
+    def remove(self, name: str) -> Removed:
         """Delete what ended last under ``name``: a job or a batch, with result, report, strip and
-        inputs. Return the deleted paths.
+        inputs.
 
         ``batch/member`` names one member of a batch. Raises BadInput if nothing has that name.
         """
@@ -115,7 +115,7 @@ class EndedJobs:
             found = find_to_remove(self._layout, name)
         return finish(guarded(self._guard, removing(self._layout, self._files, found, name)))
 
-    def removing(self, names: Iterable[str], asked: str) -> Steps[list[Path]]:
+    def removing(self, names: Iterable[str], asked: str) -> Steps[Removed]:
         """Do the same, in steps, for what the records ``names`` in .state/finished/ are about; of a
         batch that is not called ``asked``, for its published member of that name."""
         found = self._load(names)

@@ -1,6 +1,9 @@
 """Where files are, in the words of those who look for them. Pure."""
 
 import re
+from pathlib import Path
+
+from heygem_daemon.spool.names import printable
 
 
 def place_for_people(path: str, folder: str) -> str:
@@ -26,3 +29,11 @@ def name_own_shares(text: str, folder: str) -> str:
     followed by what shares of their own are called. No name of a user's file holds a slash."""
     place = rf"(?<!\S)(inbox|outbox|done|failed)/{re.escape(folder)}(?=;|$)"
     return re.sub(place, lambda found: place_for_people(found[1], folder), text)
+
+
+def place_from(root: Path, path: Path, folder: str) -> str:
+    """Return the place of a path below the spool's ``root``, in the same words."""
+    kind, *rest = path.relative_to(root).parts
+    if folder and rest[:1] == [folder]:
+        rest = rest[1:]
+    return place_for_people(printable("/".join([kind, *rest])), folder)

@@ -13,7 +13,13 @@ from typing import Literal
 from heygem_daemon.spool.files import FileOperations, is_folder
 from heygem_daemon.spool.job import Journal
 from heygem_daemon.spool.layout import SpoolLayout, names_in
-from heygem_daemon.spool.records import AnyRecord, BatchRecord, JobRecord, RecordKind
+from heygem_daemon.spool.records import (
+    AnyRecord,
+    BatchRecord,
+    JobRecord,
+    RecordKind,
+    record_place,
+)
 from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import BATCH_LIMITS, UnreadableText, check_length, read_text
 
@@ -29,7 +35,7 @@ _CLASSES: dict[str, type[JobRecord | BatchRecord]] = {
 
 def record_path(layout: SpoolLayout, record: AnyRecord) -> Path:
     """Return where a record is kept."""
-    return layout.finished / f"{record.id}.{record.kind}.json"
+    return layout.root / record_place(record.id, record.kind)
 
 
 def save_record(layout: SpoolLayout, files: FileOperations, record: AnyRecord) -> None:

@@ -191,6 +191,11 @@ def recorded_file(path: tuple[str, ...], status: os.stat_result) -> RecordedFile
     )
 
 
+def record_place(identity: str, kind: RecordKind) -> str:
+    """Return where a record is kept, from the spool's root."""
+    return f".state/finished/{identity}.{kind}.json"
+
+
 def file_identity(file: FileIdentity) -> int:
     """Return what distinguishes a file from others, wherever it is moved."""
     return hash((file.inode, file.size, file.mtime_ns))

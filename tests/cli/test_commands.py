@@ -104,6 +104,11 @@ def test_remove_deletes_one_job_and_says_what(program: "Program") -> None:
     assert f"deleted {program.spool}/outbox/a.mp4" in done.stdout
     left = sorted(path.name for path in (program.spool / "outbox").iterdir())
     assert left == ["b.json", "b.mp4"]
+    kept = program.spool / "outbox" / "b.mp4"
+    kept.write_text("somebody's own")
+    done = program("remove", "b")
+    assert f"left {kept}: it was put there or changed later\n" in done.stdout
+    assert kept.read_text() == "somebody's own"
 
 
 def test_purge_lists_first_and_deletes_then(program: "Program") -> None:
