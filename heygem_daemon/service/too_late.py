@@ -72,10 +72,14 @@ def _without_a_job(
     active |= {pair_key(name) for name in view.arrivals if media_kind(name)}
     active |= {fold(each.name) for each in view.waiting if each.awaited is not None}
     for each in misspelt:
-        name, _, verb = (_meant(each) or "").rpartition(".")
+        meant = _meant(each) or ""
+        name, _, verb = meant.rpartition(".")
         key = _key_meant(each)
         if verb in ("cancel", "hurry") and key in ended and key not in active:
-            reason = f"is no request, and the job {printable(name)} has ended: delete this file"
+            reason = (
+                f"is no request; did you mean {printable(meant)}? The job {printable(name)} has"
+                " ended: delete this file"
+            )
             yield each.name, replace(each, reason=reason, is_warning=False, waits_for=None)
 
 

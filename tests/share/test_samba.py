@@ -365,8 +365,8 @@ def test_requests_in_chinese_and_with_slips_over_the_network(share: Share) -> No
     assert "“讲话”已取消。" in reason
     assert "（讲话.取 消）" in reason
     assert "讲话.retry" in reason
-    # There is nothing left to cancel, which the page says in place of "did you mean".
-    wait_until(lambda: "the job 讲话 has ended" in status_of(share, "讲话.取小"))
+    # There is nothing left to cancel, which the page says, too.
+    wait_until(lambda: "The job 讲话 has ended" in status_of(share, "讲话.取小"))
     share.client.run("inbox", 'del "讲话.取小"')
 
     asked.write_text('audio = "own"')
