@@ -6,17 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from heygem_daemon.page.ended import (
-    Standpoint,
     batch_dropped_as,
     count_members,
     has_failures,
-    in_folder,
     job_dropped_as,
     later_batches,
-    own_name,
     still_there,
 )
 from heygem_daemon.page.forms import local_time
+from heygem_daemon.page.standpoint import Standpoint, in_folder, own_name
 from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.finished import FinishedBatch, FinishedJob
 from heygem_daemon.report.status import Status

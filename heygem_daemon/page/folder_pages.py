@@ -13,9 +13,9 @@ from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
 from heygem_daemon.language.translator import LanguageSetting
-from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.forms import exact_time, local_time
 from heygem_daemon.page.renderer import PageRenderer, TimeMarks
+from heygem_daemon.page.standpoint import Standpoint
 from heygem_daemon.page.writer import LEAST_SECONDS, without_figures
 from heygem_daemon.report.status import Status
 from heygem_daemon.spool.folder_pages import FolderPages

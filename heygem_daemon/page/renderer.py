@@ -17,8 +17,8 @@ from heygem_daemon.config.wording import format_value
 from heygem_daemon.durations import roughly
 from heygem_daemon.language.translator import Language, LanguageSetting, Translator, in_each
 from heygem_daemon.page.bilingual import BilingualTexts
-from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.forms import local_time
+from heygem_daemon.page.standpoint import Standpoint
 from heygem_daemon.page.summary import counts_sentence, section_counts
 from heygem_daemon.page.view import PageView, build_view, days_kept, others_first
 from heygem_daemon.report.stages import STAGES

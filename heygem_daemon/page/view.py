@@ -5,16 +5,11 @@ from dataclasses import dataclass
 
 from heygem_daemon.config.folders import HotFolder
 from heygem_daemon.counts import counted
-from heygem_daemon.page.ended import (
-    BatchResult,
-    Result,
-    Standpoint,
-    batch_dropped_as,
-    find_results,
-)
+from heygem_daemon.page.ended import BatchResult, Result, batch_dropped_as, find_results
 from heygem_daemon.page.failed import FailedEntry, find_failures
 from heygem_daemon.page.forms import exact_time, local_time
 from heygem_daemon.page.inbox_lines import InboxLine, inbox_lines
+from heygem_daemon.page.standpoint import Standpoint
 from heygem_daemon.report.backlog import WaitFor
 from heygem_daemon.report.batch_status import BatchStatus
 from heygem_daemon.report.status import DaemonState, InboxStatus, JobStatus, Status

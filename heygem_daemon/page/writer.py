@@ -6,8 +6,8 @@ from pathlib import Path
 
 from heygem_daemon.config.folders import HotFolder
 from heygem_daemon.language.translator import LanguageSetting
-from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.renderer import PageRenderer
+from heygem_daemon.page.standpoint import Standpoint
 from heygem_daemon.report.status import DeviceStatus, DiskStatus, Status
 from heygem_daemon.system import paths
 

@@ -20,8 +20,8 @@ from heygem_daemon.cli.status_tables import (
     waiting_rows,
 )
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.page.ended import Standpoint
 from heygem_daemon.page.renderer import PageRenderer
+from heygem_daemon.page.standpoint import Standpoint
 from heygem_daemon.report.notification_status import NotificationStatus, SilentTarget
 from heygem_daemon.report.request_status import RequestStatus
 from heygem_daemon.report.status import InboxStatus, JobStatus, Status

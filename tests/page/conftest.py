@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from heygem_daemon.page.ended import Standpoint
+from heygem_daemon.page.standpoint import Standpoint
 from heygem_daemon.report.backlog import Backlog
 from heygem_daemon.report.finished import FinishedJob
 from heygem_daemon.report.status import DeviceStatus, DiskStatus, InboxStatus, JobStatus, Status

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from heygem_daemon.page.ended import Standpoint, find_results
+from heygem_daemon.page.ended import find_results
 from heygem_daemon.page.failed import find_failures
+from heygem_daemon.page.standpoint import Standpoint
 from heygem_daemon.protocol import Refused, Render
 from heygem_daemon.report.status import Status
 from tests.fakes.executor import Messages, rendered

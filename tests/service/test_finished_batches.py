@@ -1,8 +1,9 @@
 """A batch is one entry of the status and of the page, with its members, also after a restart."""
 
 from heygem_daemon.gpu.placement import CPU
-from heygem_daemon.page.ended import BatchResult, Standpoint, find_results
+from heygem_daemon.page.ended import BatchResult, find_results
 from heygem_daemon.page.failed import find_failures
+from heygem_daemon.page.standpoint import Standpoint
 from heygem_daemon.report.status import Status
 from tests.fakes.executor import keep_running, rendered
 from tests.fakes.service import ServiceHarness
