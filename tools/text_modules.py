@@ -171,7 +171,7 @@ MIXED_MODULES = (
     "service/loop.py", "service/pages.py", "service/pairs.py", "service/progress_notes.py",
     "service/reaper.py", "service/recovery.py", "service/room.py", "service/running_jobs.py",
     "service/sweeper.py", "service/turns.py", "service/zip_writer.py", "speech/*.py",
-    "spool/batch/close.py", "spool/command_requests.py", "spool/job.py", "spool/names.py",
+    "spool/batch/results_zip.py", "spool/command_requests.py", "spool/job.py", "spool/names.py",
     "spool/places.py", "spool/watcher.py", "system/flat_memory.py", "system/log_file.py",
     "system/priority.py",
     "worker/main.py",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from heygem_daemon.errors import SpoolUnavailable
-from heygem_daemon.spool.batch.close import PackedFile, write_zip
+from heygem_daemon.spool.batch.results_zip import PackedFile, write_zip
 from heygem_daemon.system.disk_space import describe_shortage, read_disk_space
 
 

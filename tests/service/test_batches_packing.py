@@ -11,7 +11,7 @@ import pytest
 from heygem_daemon.errors import Interrupted, SpoolUnavailable
 from heygem_daemon.service import zip_writer
 from heygem_daemon.service.zip_writer import ZipWriter
-from heygem_daemon.spool.batch.close import PackedFile
+from heygem_daemon.spool.batch.results_zip import PackedFile
 from heygem_daemon.spool.job import FileIdentity
 from heygem_daemon.system.disk_space import read_disk_space
 

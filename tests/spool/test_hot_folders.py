@@ -9,7 +9,7 @@ import pytest
 
 from heygem_daemon.config.folders import FolderProfile, HotFolder
 from heygem_daemon.errors import ClaimFailed, SpoolUnavailable
-from heygem_daemon.spool.batch.close import write_zip
+from heygem_daemon.spool.batch.results_zip import write_zip
 from heygem_daemon.spool.history import read_history
 from heygem_daemon.spool.hot_folders import DRAFT_FOLDER, PARTS, RECORD_FILE
 from heygem_daemon.spool.inbox import scan
@@ -58,7 +58,7 @@ def test_results_and_inputs_go_to_the_folder_of_the_inbox(spool: Spool, publish:
     assert files_below(spool.done) >= {"anna/talk/talk.wav", "anna/talk/talk.mp4"}
     journal = spool.latest_published()[0]
     assert (journal.folder, journal.name) == ("anna", "anna/talk")
-    assert len(spool.remove("anna/talk")) > 0
+    assert len(spool.ended.remove("anna/talk").gone) > 0
     assert files_below(spool.outbox) | files_below(spool.done) == set()
     assert names_in(spool.outbox) == ["anna"]
 
@@ -77,7 +77,7 @@ def test_the_same_name_in_two_folders_is_two_jobs(
     publish(spool, claim_in(spool))
     publish(spool, take(spool))
     assert {"anna/talk.mp4", "talk.mp4"} <= files_below(spool.outbox)
-    assert spool.remove("talk")
+    assert spool.ended.remove("talk").gone
     assert "anna/talk.mp4" in files_below(spool.outbox)
 
 
@@ -118,9 +118,9 @@ def test_a_batch_stays_in_its_folder(spool: Spool) -> None:
     assert summary["jobs"][1]["folder"] == "failed/anna/show/2"
     assert spool.retry("anna/show/2") == "show"
     assert files_below(spool.inbox) == {"anna/show/2.wav", "anna/show/2.mp4"}
-    assert spool.remove("anna/show/1")
+    assert spool.ended.remove("anna/show/1").gone
     assert files_below(spool.outbox) == {"anna/show/batch.json"}
-    assert spool.remove("anna/show")
+    assert spool.ended.remove("anna/show").gone
     assert files_below(spool.outbox) == set()
 
 
@@ -225,6 +225,6 @@ def test_a_claim_that_cannot_be_made_leaves_both_files_in_the_folder(spool: Spoo
 
 def test_the_history_knows_the_folder(spool: Spool, publish: Publish) -> None:
     publish(spool, claim_in(spool))
-    spool.remove("anna/talk")
+    spool.ended.remove("anna/talk")
     (entry,) = read_history(spool)
     assert (entry.folder, entry.name, entry.batch) == ("anna", "talk", None)

@@ -7,7 +7,6 @@ from heygem_daemon.config.folders import PLAIN, HotFolder
 from heygem_daemon.spool import publish
 from heygem_daemon.spool.access import SpoolAccess
 from heygem_daemon.spool.batch import claim, close, members
-from heygem_daemon.spool.batch.close import PackedFile
 from heygem_daemon.spool.batch.journal import (
     Batch,
     MemberLayout,
@@ -16,6 +15,7 @@ from heygem_daemon.spool.batch.journal import (
     save_batch,
 )
 from heygem_daemon.spool.batch.public_folders import ensure_failed_folder, ensure_outbox_folder
+from heygem_daemon.spool.batch.results_zip import ZIP_FILE, PackedFile, published_results
 from heygem_daemon.spool.batch.retries import BatchRetries
 from heygem_daemon.spool.batch.returning import return_batch
 from heygem_daemon.spool.files import is_folder
@@ -161,7 +161,7 @@ class Batches:
         with self._guard():
             self._files.make_folder(batch.stage)
             found = load_batch(batch.folder) or batch
-            return batch.stage / close.ZIP_FILE, close.published_results(
+            return batch.stage / ZIP_FILE, published_results(
                 self._layout.in_folder(batch.journal.folder), found, final_journals
             )
 

@@ -4,14 +4,10 @@ As with a single job, the journal records the outcome first, then a record in .s
 batch leaves, and every step can be repeated.
 """
 
-import os
-import time
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from heygem_daemon.errors import Interrupted
 from heygem_daemon.spool.batch.journal import (
     BATCH_FILE,
     Batch,
@@ -25,20 +21,19 @@ from heygem_daemon.spool.batch.public_folders import (
     ensure_outbox_folder,
     withdraw_outbox_folder,
 )
+from heygem_daemon.spool.batch.results_zip import ZIP_FILE
 from heygem_daemon.spool.batch.returning import restore_media_names
 from heygem_daemon.spool.batch.summary import summary_text
 from heygem_daemon.spool.claim import move_all
 from heygem_daemon.spool.claimed_folders import release_folder
 from heygem_daemon.spool.files import (
-    FILE_MODE,
     GONE_ERRNOS,
     FileOperations,
     is_file,
     is_folder,
-    is_unchanged,
 )
 from heygem_daemon.spool.free_names import NamePlace, TakenNames, names_to_try
-from heygem_daemon.spool.job import FileIdentity, Journal, PublishedFile
+from heygem_daemon.spool.job import Journal, PublishedFile
 from heygem_daemon.spool.layout import SpoolLayout, folders_in
 from heygem_daemon.spool.own_sidecars import show_sidecars
 from heygem_daemon.spool.record_store import save_record
@@ -52,19 +47,12 @@ from heygem_daemon.spool.records import (
 from heygem_daemon.spool.steps import Steps
 from heygem_daemon.system import paths
 
-ZIP_FILE = "results.zip"
-"""The name of the ZIP before it is published."""
-
 CANCELLED_SUFFIX, FAILED_SUFFIX = " (cancelled)", " (failed)"
 """What the name of its folder in done/ ends with, where a batch left no results: some of it was
 cancelled, or all of it failed."""
 
 FOLDERS_A_STEP = 25
 """How many folders of members one step of a closing deletes."""
-
-_BLOCK = 1 << 20
-_EARLIEST = 315_619_200.0
-"""1980-01-02: the format of ZIP knows no earlier day. In seconds since the epoch."""
 
 
 def closing_batch(
@@ -199,55 +187,6 @@ def outbox_location(journal: BatchJournal) -> tuple[str, ...]:
     return ("outbox", *filter(None, (journal.folder, journal.name)))
 
 
-@dataclass(frozen=True, slots=True)
-class PackedFile:
-    """A file that belongs in a ZIP."""
-
-    path: Path
-    identity: FileIdentity
-    """The file as it was published. What has taken its name since is not packed."""
-
-    def is_unchanged(self) -> bool:
-        """Return whether the file is there and is the one that was published."""
-        return is_unchanged(self.path, self.identity)
-
-
-def published_results(
-    layout: SpoolLayout, batch: Batch, final_journals: Mapping[int, Journal]
-) -> list[PackedFile]:
-    """Return the files that belong in the ZIP: those that the members published, in order."""
-    folder = layout.outbox / batch.journal.name
-    return [
-        PackedFile(folder / file.name, file)
-        for _, end in sorted(final_journals.items())
-        for file in end.published
-    ]
-
-
-def write_zip(
-    target: Path, files: Iterable[PackedFile], folder: str, should_stop: Callable[[], bool]
-) -> list[str]:
-    """Write ``files`` durably to a ZIP at ``target``, in the folder ``folder`` inside it. Return
-    the names of files that do not exist any more, or that somebody has replaced.
-
-    Files are stored without compression: compression would take time, and does not make video
-    smaller. ZIP64 is used where it is needed, so that size and number of files have no limit. An
-    existing ``target`` is overwritten, and is complete only when the function returns. Raises
-    Interrupted if ``should_stop`` returns True between two blocks, and OSError.
-    """
-    handle = paths.open_file(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, FILE_MODE)
-    with os.fdopen(handle, "wb") as out:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-            missing = [
-                file.path.name
-                for file in files
-                if not _add(archive, file, f"{folder}/{file.path.name}", should_stop)
-            ]
-        out.flush()
-        os.fsync(out.fileno())
-    return missing
-
-
 def _describe_zip(batch: Batch) -> tuple[PublishedFile, ...]:
     """Return the ZIP in the stage folder, if there is one, as it will be in the outbox."""
     packed = batch.stage / ZIP_FILE
@@ -324,30 +263,3 @@ def _rename_zip(files: FileOperations, batch: Batch, stem: str) -> Batch:
     batch = _with(batch, {"published": (renamed,)})
     save_batch(files, batch)
     return batch
-
-
-def _add(
-    archive: zipfile.ZipFile, file: PackedFile, name: str, should_stop: Callable[[], bool]
-) -> bool:
-    """Add a file to the ZIP. Return False if it is gone, or is not the published one."""
-    if not file.is_unchanged():  # what somebody else has put there is not even opened
-        return False
-    try:
-        handle = paths.open_file(file.path)
-    except OSError as error:
-        if error.errno not in GONE_ERRNOS:
-            raise
-        return False
-    with os.fdopen(handle, "rb") as source:
-        status = os.fstat(source.fileno())
-        if not file.identity.matches(status):
-            return False
-        info = zipfile.ZipInfo(name, time.localtime(max(status.st_mtime, _EARLIEST))[:6])
-        info.external_attr = (status.st_mode & 0xFFFF) << 16
-        info.file_size = status.st_size
-        with archive.open(info, "w", force_zip64=status.st_size > zipfile.ZIP64_LIMIT // 2) as out:
-            while block := source.read(_BLOCK):
-                if should_stop():
-                    raise Interrupted("stopped while the ZIP of a batch was written")
-                out.write(block)
-    return True

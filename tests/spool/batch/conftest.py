@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from heygem_daemon.spool.batch.close import write_zip
 from heygem_daemon.spool.batch.journal import Batch
+from heygem_daemon.spool.batch.results_zip import write_zip
 from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.errors import Interrupted
-from heygem_daemon.spool.batch.close import PackedFile, write_zip
+from heygem_daemon.spool.batch.results_zip import PackedFile, write_zip
 from heygem_daemon.spool.job import FileIdentity
 
 
