@@ -153,8 +153,8 @@ def _dump(model: StatusModel) -> bytes:
 
 
 def _size(entry: StatusModel) -> int:
-    """Return about how many bytes ``_dump`` makes of an entry. Every second, hundreds are counted
-    so: only a long one is written out for it."""
+    """Return about how many bytes ``_dump`` makes of an entry. Hundreds are counted every second,
+    and ``_dump`` takes several times as long: it is called for long entries alone."""
     size = len(entry.model_dump_json(ensure_ascii=True))
     return size if size <= MAX_TEXT_CHARACTERS else len(_dump(entry))
 

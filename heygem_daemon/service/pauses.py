@@ -34,8 +34,8 @@ UNSAVED_EARLY_SECONDS = 20.0
 which none ever finishes a chunk."""
 
 PATIENT_TIMES = 2
-"""A job that has lost its tracking before, and is more than half through it, goes on for up to so
-many times as long. By then the tracking has ended, unless the reported progress was wrong."""
+"""By what factor a job may go on longer that has lost its tracking before and is more than half
+through it. By then the tracking has ended, unless the reported progress was wrong."""
 
 MAX_DOUBLINGS = 12
 """Half a day: longer than any stage that cannot be resumed takes."""

@@ -40,7 +40,7 @@ _OWN_COPY = re.compile(r"reason( .*)?\.txt|status( .*)?\.(txt|html)", re.IGNOREC
 """Their names as systems number copies: ``reason (2).txt``."""
 
 MAX_MISPLACED = 3
-"""So many requests in a folder are named."""
+"""How many requests in a folder are named."""
 
 MISPLACED = "asks nothing here: a request lies beside the folder, and is about all that is in it"
 """What is said of a request in a folder."""

@@ -19,7 +19,7 @@ from heygem_daemon.system.subordinate_ids import holder_of
 ROOT_ALONE = frozenset({0})
 
 MAX_REMEMBERED = 1000
-"""Of so many people the name is remembered."""
+"""How many people's names are remembered."""
 
 
 def trusted_users() -> frozenset[int]:

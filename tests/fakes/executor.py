@@ -192,6 +192,12 @@ def refuse(render: Render) -> Messages:
     return [Refused(job_id=render.job_id, reason="No face was found.", remedy="Show one.")]
 
 
+def refuse_bad(render: Render) -> Messages:
+    """Refuse a job whose sound holds the word "bad"; render any other."""
+    is_bad = b"bad" in Path(render.audio).read_bytes()
+    return refuse(render) if is_bad else rendered(render)
+
+
 def defer(render: Render) -> Messages:
     return [Deferred(job_id=render.job_id, reason="The disk is full.")]
 

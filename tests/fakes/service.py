@@ -136,7 +136,7 @@ class ServiceHarness:
         return target
 
     def run_rounds(self, service: Service, seconds: float, every: float = 0.25) -> None:
-        """Run rounds for ``seconds`` of the fake clock, one ``every`` so many of them."""
+        """Run rounds for ``seconds`` of the fake clock, which goes ``every`` seconds a round."""
         end = self.clock.now + seconds
         while self.clock.now < end:
             service.run_round()

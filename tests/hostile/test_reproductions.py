@@ -83,8 +83,8 @@ class Daemon:
         (inbox / f"{name}.mp4").write_text("video")
 
     def go_on(self, writings: int) -> None:
-        """Wait until the daemon has written its status so many times: once a second, after what
-        it does in each round."""
+        """Wait until the daemon has written its status ``writings`` times more. It does so once a
+        second, at the end of a round."""
         status = self.spool / ".state" / "status.json"
         times: set[int] = set()
 

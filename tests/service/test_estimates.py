@@ -61,8 +61,8 @@ def told(harness: ServiceHarness) -> dict[str, str]:
     return {each.name: each.estimate for each in waiting if each.estimate}
 
 
-def test_none_is_given_while_a_claimed_job_is_held_back(harness: ServiceHarness) -> None:
-    """Nobody knows when it goes on, and then it goes first."""
+def serve_eight(harness: ServiceHarness) -> Service:
+    """Return a service with eight jobs, of which three have ended, so that a pace is known."""
     service = harness.service()
     harness.executor.answer = keep_running
     for number in range(8):
@@ -71,6 +71,12 @@ def test_none_is_given_while_a_claimed_job_is_held_back(harness: ServiceHarness)
     harness.run_rounds(service, 8)
     for _ in range(3):
         finish_running(harness, service)
+    return service
+
+
+def test_none_is_given_while_a_claimed_job_is_held_back(harness: ServiceHarness) -> None:
+    """Nobody knows when it goes on, and then it goes first."""
+    service = serve_eight(harness)
     assert told(harness)
     job_id = next(iter(harness.executor.busy.values()))
     deferred = Deferred(job_id=job_id, reason="too little memory", of_memory=True)
@@ -85,15 +91,8 @@ def test_none_is_given_while_a_claimed_job_is_held_back(harness: ServiceHarness)
 def test_none_is_given_to_a_job_that_has_lost_work_in_pauses(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch, is_known: bool
 ) -> None:
-    """It may happen again. What is behind it is told, unless nobody knows how long it takes."""
-    service = harness.service()
-    harness.executor.answer = keep_running
-    for number in range(8):
-        harness.drop(f"{number}.wav", f"{number}.mp4")
-        harness.clock.now += 0.01
-    harness.run_rounds(service, 8)
-    for _ in range(3):
-        finish_running(harness, service)
+    """It may lose work again. Those behind it keep their estimates if its length is known."""
+    service = serve_eight(harness)
     assert set(told(harness)) == {"4", "5", "6", "7"}
     waiting = service._dispatcher._queue._waiting
     job_id, first = next(iter(waiting.items()))

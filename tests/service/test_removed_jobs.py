@@ -1,31 +1,24 @@
 """What was removed is gone from the pages, whatever people have put into its folder."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from heygem_daemon.language.translator import translator
-from heygem_daemon.protocol import Render
 from heygem_daemon.service.loop import Service
 from heygem_daemon.service.removals import find_left_folder
 from heygem_daemon.spool.command_requests import leave_request
 from heygem_daemon.spool.request_names import Verb
 from heygem_daemon.spool.requests import Request
-from tests.fakes.executor import FakeExecutor, Messages, keep_running, refuse, rendered
+from tests.fakes.executor import FakeExecutor, keep_running, refuse_bad
 from tests.fakes.service import ServiceHarness
 
 
 @pytest.fixture
 def service(harness: ServiceHarness) -> Service:
     """A service whose engine refuses what is called bad, with a hot folder."""
-
-    def answer(render: Render) -> Messages:
-        is_bad = b"bad" in Path(render.audio).read_bytes()
-        return refuse(render) if is_bad else rendered(render)
-
     harness.configure(folders={"anna": {}})
-    harness.executor = FakeExecutor(answer, now=harness.clock.monotonic)
+    harness.executor = FakeExecutor(refuse_bad, now=harness.clock.monotonic)
     service = harness.service()
     harness.run_rounds(service, 2.0)
     return service

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from heygem_daemon.language.translator import translator
-from heygem_daemon.protocol import Render
 from heygem_daemon.report.waiting import cannot_start
 from heygem_daemon.service.loop import Service
 from heygem_daemon.spool.command_requests import leave_request
@@ -19,7 +18,7 @@ from heygem_daemon.spool.names import natural_key
 from heygem_daemon.spool.record_store import load_record
 from heygem_daemon.spool.records import AnyRecord
 from heygem_daemon.spool.request_names import Verb
-from tests.fakes.executor import FakeExecutor, Messages, keep_running, refuse, rendered
+from tests.fakes.executor import FakeExecutor, keep_running, refuse_bad
 from tests.fakes.service import ServiceHarness
 
 ANNA, MALLORY = 70_002, 70_003
@@ -31,12 +30,7 @@ Move = Callable[[FileOperations, Path, Path], None]
 @pytest.fixture
 def service(harness: ServiceHarness) -> Service:
     """A service whose engine refuses what is called bad."""
-
-    def answer(render: Render) -> Messages:
-        is_bad = b"bad" in Path(render.audio).read_bytes()
-        return refuse(render) if is_bad else rendered(render)
-
-    harness.executor = FakeExecutor(answer, now=harness.clock.monotonic)
+    harness.executor = FakeExecutor(refuse_bad, now=harness.clock.monotonic)
     service = harness.service()
     harness.run_rounds(service, 1.0)
     return service
@@ -188,9 +182,9 @@ def test_the_command_without_a_daemon_means_what_ended_last(
     harness.spool.ended.retry("talk")
     assert b"good" in (harness.spool.inbox / "talk.wav").read_bytes()
     harness.run_rounds(service, 12.0)
-    harness.spool.remove("talk")
+    harness.spool.ended.remove("talk")
     assert harness.failed() == ["talk"]
-    harness.spool.remove("talk")
+    harness.spool.ended.remove("talk")
     assert (harness.failed(), harness.outbox()) == (
         [],
         ["talk (2).json", "talk (2).mp4", "talk (2).png"],
