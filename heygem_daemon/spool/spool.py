@@ -295,10 +295,6 @@ class Spool(SpoolLayout):
         """Do what ``EndedJobs.retry`` does."""
         return self.ended.retry(name)
 
-    def remove(self, name: str) -> list[Path]:
-        """Do what ``EndedJobs.remove`` does. Return the deleted paths."""
-        return self.ended.remove(name).gone
-
     def latest_published(self, limit: int = 10) -> list[Journal]:
         """Return the journals of the last published jobs, latest first, as commands name them."""
         with self._guard():

@@ -70,8 +70,8 @@ def test_what_somebody_removed_is_not_listed(harness: ServiceHarness) -> None:
     harness.run_rounds(service, 8)
     until_closed(harness, service)
     harness.run_rounds(service, 6)
-    harness.spool.remove("show/1")
+    harness.spool.ended.remove("show/1")
     (entry,) = results(harness, harness.status())
     assert ([each.name for each in entry.members], entry.zip) == (["2"], "")
-    harness.spool.remove("show")
+    harness.spool.ended.remove("show")
     assert results(harness, harness.status()) == []

@@ -172,7 +172,7 @@ def test_kept_chunks_go_with_the_job_that_is_removed(talk: ServiceHarness) -> No
     assert talk.service().run_once().failed == 1
     kept = talk.spool.cache / "chunks"
     assert len(list(kept.iterdir())) == 1
-    talk.spool.remove("talk")
+    talk.spool.ended.remove("talk")
     assert list(kept.iterdir()) == []
 
 

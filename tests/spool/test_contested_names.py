@@ -64,7 +64,7 @@ def test_who_takes_each_name_cannot_stop_a_result(
     assert len({Path(name).stem for name in found}) == 3
     assert list(spool.processing.iterdir()) == []
     (journal,) = spool.latest_published(1)
-    assert len(spool.remove(journal.name)) > 3
+    assert len(spool.ended.remove(journal.name).gone) > 3
     assert results(spool) == []
 
 

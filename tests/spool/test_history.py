@@ -81,9 +81,9 @@ def test_each_job_is_told_once_whenever_the_purge_is_killed(
         publish(spool, take(spool, f"{name}.wav", f"{name}.mp4"))
         killing = Spool(spool.root, clock=clock, files=KillingDisk(number))
         try:
-            killing.remove(name)
+            killing.ended.remove(name)
         except Killed:
-            spool.remove(name)
+            spool.ended.remove(name)
             number += 1
             continue
         break
@@ -99,11 +99,11 @@ def test_a_line_that_was_cut_by_a_power_cut_costs_no_other(
     for name in ("one", "two"):
         publish(spool, take(spool, f"{name}.wav", f"{name}.mp4"))
         clock.now += 60  # jobs of one second are sorted by chance
-    spool.remove("one")
+    spool.ended.remove("one")
     ((file, _),) = months_in(spool)
     with file.open("ab") as stream:
         stream.write(b'{"id": "half')
-    spool.remove("two")
+    spool.ended.remove("two")
     assert [name for name, _, _ in story(spool)] == ["one", "two"]
 
 

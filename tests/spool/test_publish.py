@@ -74,7 +74,7 @@ def test_a_quicktime_result_keeps_its_suffix_to_the_end(
         "outbox/talk.mov",
         "outbox/talk.json",
     }
-    spool.remove("talk")
+    spool.ended.remove("talk")
     assert not {path for path in tree(spool) if path.startswith("outbox/")}
 
 

@@ -180,7 +180,7 @@ def test_a_job_that_took_the_name_of_an_expired_one_is_kept(
     spool.fail(take(spool), "No face.")
     clock.now += 8 * DAY
     expired = expired_items(spool, clock.now, 7)
-    spool.remove("talk")
+    spool.ended.remove("talk")
     folder = spool.fail(take(spool), "Still no face.")
     assert purge(spool, expired) == []
     assert (folder / "talk.wav").is_file()

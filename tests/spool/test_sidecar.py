@@ -74,7 +74,7 @@ def test_a_sidecar_goes_to_done_with_the_other_inputs(
     assert sorted(path.name for path in (spool.done / "talk").iterdir()) == [
         "Talk.toml", "job.json", "talk.mp4", "talk.wav",
     ]  # fmt: skip
-    spool.remove("talk")
+    spool.ended.remove("talk")
     assert not list(spool.done.iterdir())
 
 

@@ -145,7 +145,7 @@ def test_names_that_are_no_jobs_are_refused(spool: Spool, take: Take, name: str)
     with pytest.raises(BadInput):
         spool.retry(name)
     with pytest.raises(BadInput):
-        spool.remove(name)
+        spool.ended.remove(name)
 
 
 def test_retry_without_inputs_is_refused_and_keeps_the_reason(spool: Spool, take: Take) -> None:
@@ -188,14 +188,14 @@ def test_remove_deletes_one_job_with_its_results_and_inputs(
     before = tree(spool)
     publish(spool, take(spool))
     spool.fail(take(spool), "Another of the same name.")
-    gone = spool.remove("talk (2)")
+    gone = spool.ended.remove("talk (2)").gone
     assert spool.outbox / "talk (2).mp4" in gone
     assert spool.done / "talk (2)" in gone
     left = tree(spool)
     assert {path: left[path] for path in left if not path.startswith("failed")} == before
-    spool.remove("talk")  # what ended last of that name
+    spool.ended.remove("talk")  # what ended last of that name
     assert tree(spool) == before
-    spool.remove("talk")
+    spool.ended.remove("talk")
     assert tree(spool) == {}
 
 
@@ -209,7 +209,7 @@ def test_remove_leaves_files_of_users(
     (spool.outbox / "talk.json").unlink()
     (spool.outbox / "talk.json").symlink_to(precious)
     (spool.done / "talk" / "notes.txt").write_bytes(b"notes")
-    spool.remove("talk")
+    spool.ended.remove("talk")
     assert precious.read_bytes() == b"outside"
     found = tree(spool)
     assert found["outbox/talk.mp4"] == b"a user's own cut of it"
@@ -223,7 +223,7 @@ def test_a_job_folder_that_is_a_link_is_not_removed(spool: Spool, tmp_path: Path
     outside.mkdir()
     (spool.done / "talk").symlink_to(outside)
     with pytest.raises(BadInput):
-        spool.remove("talk")
+        spool.ended.remove("talk")
     assert outside.is_dir()
 
 

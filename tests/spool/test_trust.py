@@ -68,7 +68,7 @@ def test_rule_18_a_forged_record_in_done_deletes_nothing(
     assert purge(spool) == (set(), set())
     for known in ("x", "y"):
         with pytest.raises(BadInput):
-            spool.remove(known)
+            spool.ended.remove(known)
         with pytest.raises(BadInput):
             spool.retry(known)
     assert spool.recover() == []

@@ -71,10 +71,10 @@ def test_names_are_found_in_any_case_as_the_share_does(
     spool: Spool, show: Batch, work: Work, fill: Fill
 ) -> None:
     assert spool.retry("SHOW/2-Bad") == "show"
-    assert len(spool.remove("Show/1")) > 3
+    assert len(spool.ended.remove("Show/1").gone) > 3
     assert spool.retry("SHOW") == "show (2)"
     assert names(spool.inbox / "show (2)") == ["3.mp4", "3.wav", "job.toml"]
-    assert spool.remove("sHow")
+    assert spool.ended.remove("sHow").gone
 
 
 @pytest.mark.parametrize("other_file", [False, True])
@@ -100,14 +100,14 @@ def test_purge_leaves_no_folder_of_a_batch(spool: Spool, show: Batch) -> None:
 
 
 def test_a_whole_batch_is_removed_by_its_name(spool: Spool, show: Batch) -> None:
-    spool.remove("show")
+    spool.ended.remove("show")
     assert (names(spool.outbox), names(spool.done), names(spool.failed)) == ([], [], [])
     with pytest.raises(BadInput):
-        spool.remove("show")
+        spool.ended.remove("show")
 
 
 def test_a_member_is_removed_with_its_own_inputs_and_the_zip(spool: Spool, show: Batch) -> None:
-    gone = {str(path.relative_to(spool.root)) for path in spool.remove("show/1")}
+    gone = {str(path.relative_to(spool.root)) for path in spool.ended.remove("show/1").gone}
     assert gone == {
         "outbox/show/1.mp4", "outbox/show/1.json", "outbox/show/show.zip",
         "done/show/inputs/1.mp4",
@@ -116,10 +116,10 @@ def test_a_member_is_removed_with_its_own_inputs_and_the_zip(spool: Spool, show:
     assert [job["state"] for job in summary["jobs"]] == ["removed", "failed", "published"]
     assert summary["zip"] is None
     with pytest.raises(BadInput):
-        spool.remove("show/1")
-    spool.remove("show/2-bad")
+        spool.ended.remove("show/1")
+    spool.ended.remove("show/2-bad")
     assert names(spool.failed) == []
-    spool.remove("show")
+    spool.ended.remove("show")
     assert (names(spool.outbox), names(spool.done)) == ([], [])
 
 
@@ -127,7 +127,7 @@ def test_a_member_is_removed_with_its_own_inputs_and_the_zip(spool: Spool, show:
 def test_no_name_leads_out_of_the_spool(spool: Spool, show: Batch, tree: Tree, name: str) -> None:
     before = tree(spool)
     with pytest.raises(BadInput):
-        spool.remove(name)
+        spool.ended.remove(name)
     with pytest.raises(BadInput):
         spool.retry(name)
     assert tree(spool) == before

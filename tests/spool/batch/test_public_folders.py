@@ -68,7 +68,7 @@ def test_a_folder_that_a_stranger_made_during_the_claim_is_not_used(
     found = {path.name for path in (spool.outbox / "show (2)").iterdir()}
     assert {"1.mp4", "2.mp4", "batch.json"} < found
     assert (spool.outbox / "show (2)").stat().st_uid == os.geteuid()
-    assert spool.remove(closed.journal.done_name)
+    assert spool.ended.remove(closed.journal.done_name).gone
     assert sorted(path.name for path in spool.outbox.iterdir()) == ["show"]
 
 
