@@ -219,7 +219,7 @@ class FolderIntake:
         ignored = {str(each.path.relative_to(self._inbox)): each.owner for each in foreign}
         ignored |= foreign_markers
         misplaced = tuple(find_misplaced(printable(name), snapshot))
-        notice = view.notice and replace(view.notice, dropper=snapshot.owner)
+        notice = view.notice and replace(view.notice, owner=snapshot.owner)
         told = ignored_notices(ignored, snapshot.owner)
         return replace(view, notice=notice, ignored=told, misplaced=misplaced)
 

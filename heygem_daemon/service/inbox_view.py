@@ -130,7 +130,7 @@ def _waiting_status(notice: InboxNotice) -> InboxStatus:
         waits_for=notice.awaited,
         remedy=notice.remedy,
         folder=notice.folder,
-        dropped_by=person_name(notice.dropper),
+        dropped_by=person_name(notice.owner),
     )
 
 

@@ -31,7 +31,7 @@ from heygem_daemon.service.notices import (
     BEING_READ,
     InboxNotice,
     find_inbox_notices,
-    with_droppers,
+    with_owners,
 )
 from heygem_daemon.service.owner_notices import find_owner_notices
 from heygem_daemon.service.pair_candidates import find_pair_candidates
@@ -225,7 +225,7 @@ class Intake:
             *find_folder_notices(folders, heeds_requests=self._heeds_requests),
             *find_owner_notices(snapshot, settling, pairing, self._pairs.trusted),
         ]
-        notices = list(with_droppers(notices, snapshot))
+        notices = list(with_owners(notices, snapshot))
         if folder := self.hot_folder.name:
             notices = [each.in_folder(folder) for each in notices]
         arrivals = {

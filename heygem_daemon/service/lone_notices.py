@@ -258,4 +258,4 @@ def _notice(
 ) -> InboxNotice:
     name, reason = names.tell(entry)
     is_late = settling.age_seconds[entry.path] >= lone_seconds
-    return InboxNotice(name, reason, is_late, "partner", owner=entry.owner)
+    return InboxNotice(name, reason, is_late, "partner")

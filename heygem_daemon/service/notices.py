@@ -34,10 +34,7 @@ class InboxNotice:
     """The hot folder in whose inbox it is; empty: the plain inbox."""
 
     owner: int | None = field(default=None, compare=False)
-    """User id of who dropped it, if it waits for its partner; None: not said."""
-
-    dropper: int | None = field(default=None, compare=False)
-    """User id of who dropped it; None: not known. For people alone."""
+    """User id of who dropped it; None: not known."""
 
     def in_folder(self, folder: str) -> "InboxNotice":
         """Return the notice with the name of a hot folder and a slash before its own."""
@@ -53,14 +50,12 @@ class InboxNotice:
         return "attention" if self.is_warning else self.waits_for
 
 
-def with_droppers(
-    notices: Iterable[InboxNotice], snapshot: FolderSnapshot
-) -> Iterator[InboxNotice]:
+def with_owners(notices: Iterable[InboxNotice], snapshot: FolderSnapshot) -> Iterator[InboxNotice]:
     """Yield notices with who dropped their files, as far as ``snapshot`` knows them."""
     owners = {printable(name): entry.owner for name, entry in snapshot.by_name().items()}
     for each in notices:
         owner = owners.get(each.name)
-        yield each if owner is None else replace(each, dropper=owner)
+        yield each if owner is None else replace(each, owner=owner)
 
 
 BEING_EXAMINED = "what it holds is being examined"
