@@ -146,16 +146,15 @@ class PageRenderer:
     ) -> str:
         """Return the page as plain text, in each language of the setting."""
         view = _marked(build_view(status, standpoint), marks)
-
         counts = section_counts(view)
 
         def write(translate: Translator) -> str:
-            headline = STATES[view.state]
+            signs = SIGNS[translate.language]
             return self._text.render(
                 view=view,
-                headline=headline,
-                sentence=counts_sentence(counts, translate),
-                signs=SIGNS[translate.language],
+                headline=STATES[view.state],
+                sentence=counts_sentence(counts, translate, signs.comma),
+                signs=signs,
                 t=translate,
             )
 

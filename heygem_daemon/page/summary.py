@@ -36,10 +36,12 @@ def section_counts(view: PageView) -> tuple[SectionCount, ...]:
     return tuple(each for each in _all_counts(view) if each.count)
 
 
-def counts_sentence(counts: Iterable[SectionCount], translate: Translator) -> str:
-    """Return '2 being made, 1 failed' in a language; empty if nothing is listed."""
-    joint = "，" if translate.language == "zh" else ", "
-    return joint.join(translate(each.text, count=each.count) for each in counts)
+def counts_sentence(
+    counts: Iterable[SectionCount], translate: Translator, comma: str = ", "
+) -> str:
+    """Return '2 being made, 1 failed' in a language; empty if nothing is listed. ``comma``: the one
+    of that language."""
+    return comma.join(translate(each.text, count=each.count) for each in counts)
 
 
 def _all_counts(view: PageView) -> Iterator[SectionCount]:

@@ -17,6 +17,9 @@ VIDEO_SUFFIXES = (".mp4", ".mov")
 PUBLISHED_SUFFIXES = (".json", ".png", *VIDEO_SUFFIXES)
 """In the order of publishing. The video comes last, so that anyone who sees it finds its report."""
 
+FINISHED_PLACE = ".state/finished"
+"""The folder of the records of finished jobs and batches, from the spool's root."""
+
 PAGE_NAMES = ("status.html", "status.txt")
 """The names of the pages in the spool's root and in the outbox of each hot folder: a result may be
 called ``status`` too."""
@@ -76,7 +79,7 @@ class SpoolLayout:
     @property
     def finished(self) -> Path:
         """The records of finished jobs and batches (see spool/records.py)."""
-        return self.state / "finished"
+        return self.root / FINISHED_PLACE
 
     @property
     def history(self) -> Path:

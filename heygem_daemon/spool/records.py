@@ -20,7 +20,7 @@ from pydantic import Field
 from heygem_daemon.spool.batch.journal import Batch, BatchJournal, member_folder
 from heygem_daemon.spool.files import is_folder
 from heygem_daemon.spool.job import FileIdentity, FileName, FrozenModel, Journal
-from heygem_daemon.spool.layout import SpoolLayout, load_journal
+from heygem_daemon.spool.layout import FINISHED_PLACE, SpoolLayout, load_journal
 from heygem_daemon.system import paths
 from heygem_daemon.system.untrusted import BATCH_LIMITS, UnreadableText, parse_model
 
@@ -193,7 +193,7 @@ def recorded_file(path: tuple[str, ...], status: os.stat_result) -> RecordedFile
 
 def record_place(identity: str, kind: RecordKind) -> str:
     """Return where a record is kept, from the spool's root."""
-    return f".state/finished/{identity}.{kind}.json"
+    return f"{FINISHED_PLACE}/{identity}.{kind}.json"
 
 
 def file_identity(file: FileIdentity) -> int:
