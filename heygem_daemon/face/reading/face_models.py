@@ -1,5 +1,6 @@
 """The face models: the detector that finds faces and the mesh that reads them, on one device."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heygem_daemon.face.reading.crop import Crop, centre_distance
@@ -26,22 +27,25 @@ class FaceModels:
     batch_size: int
     """Pictures that the mesh reads at once, at most."""
 
-    def read_centred(self, picture: Picture, crop: Crop) -> tuple[Crop, MeshReading]:
-        """Read a picture through a crop that is corrected until the face is in its middle.
+    def read_centred(
+        self, pictures: Sequence[Picture], crop: Crop
+    ) -> tuple[Crop, list[MeshReading]]:
+        """Read pictures through a crop that is corrected until the first one's face is in its
+        middle.
 
-        Returns the corrected crop and its reading; the reading may be unusable.
+        Returns the corrected crop and the readings through it; they may be unusable.
         """
-        reading = self.reader.read([picture], crop)[0]
+        readings = self.reader.read(pictures, crop)
         for _ in range(_APPROACHES):
-            better = reading.crop()
+            better = readings[0].crop()
             if (
-                not reading.is_usable
+                not readings[0].is_usable
                 or centre_distance(crop, better) < _CENTRED_SHARE * better.face_size
             ):
                 break
             crop = better
-            reading = self.reader.read([picture], crop)[0]
-        return crop, reading
+            readings = self.reader.read(pictures, crop)
+        return crop, readings
 
 
 def is_certain_face(reading: MeshReading) -> bool:

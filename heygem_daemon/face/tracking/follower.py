@@ -39,8 +39,6 @@ HANDOVER_PICTURES = 8
 MAX_MISSING_PICTURES = 25
 """Pictures without the face after which it is no longer searched near its last place."""
 
-_FIRST_BATCH = 2
-
 
 class Appearance:
     """A face's mean colours so far: forehead, nose, cheeks, hair, neck, clothes; not the mouth,
@@ -99,14 +97,14 @@ class FaceFollower:
 
     The mesh reads a fixed crop, which moves when the face has left its middle. Batches are read
     ahead with the current crop. What was read beyond a move is read again, so the batch size does
-    not change the result.
+    not change the result. Smaller batches would waste less and cost more: each takes as long as one
+    or two pictures more than it holds.
     """
 
     def __init__(self, models: FaceModels, appearance: Appearance) -> None:
         self._models = models
         self._appearance = appearance
         self._state: _FollowState | None = None
-        self._batch = _FIRST_BATCH
         self._missing_pictures = MAX_MISSING_PICTURES
         self._tracklet = 0
         self.last_crop: Crop | None = None
@@ -124,7 +122,7 @@ class FaceFollower:
 
     def start(self, crop: Crop, logit: float) -> None:
         """Follow the face in the middle of ``crop`` from the next picture on."""
-        self._state, self._batch = _FollowState(crop, logit), _FIRST_BATCH
+        self._state = _FollowState(crop, logit)
         self._missing_pictures = 0
         self._tracklet += 1
         self.last_crop = crop
@@ -142,58 +140,55 @@ class FaceFollower:
         found."""
         observations: list[FaceObservation | None] = []
         while len(observations) < len(pictures):
-            rest = pictures[len(observations) :]
+            rest = pictures[len(observations) :][: self._models.batch_size]
             if self._state is None:
                 observations.append(self._search(rest[0]))
             else:
-                observations.extend(self._read_ahead(rest[: self._batch], self._state))
+                readings = self._models.reader.read(rest, self._state.crop)
+                observations.extend(self._follow_readings(rest, readings, self._state))
         return observations
 
-    def _read_ahead(
-        self, pictures: Sequence[Picture], state: _FollowState
+    def _follow_readings(
+        self, pictures: Sequence[Picture], readings: Sequence[MeshReading], state: _FollowState
     ) -> Iterator[FaceObservation]:
-        """Yield the observations of the pictures, up to a move of the crop or a loss of the
-        face."""
-        for picture, reading in zip(
-            pictures, self._models.reader.read(pictures, state.crop), strict=True
-        ):
+        """Yield the observations of pictures that were read through the crop of ``state``, up to a
+        loss of the face. From a move of the crop on they are read again."""
+        for number, reading in enumerate(readings):
             if not _is_followed(reading, self.last_crop):
-                self._lose()
+                self._state = None
                 return
             if reading.logit < LOGIT_DROP_LIMIT * state.initial_logit or is_outdated(
                 state.crop, reading.crop()
             ):
-                yield from self._move(picture, state, reading)
+                yield from self._move(pictures[number:], state, reading)
                 return
             state = _aged(state)
             self._state = state
             yield self._observe(reading, state)
-        self._batch = min(2 * self._batch, self._models.batch_size)
 
     def _move(
-        self, picture: Picture, state: _FollowState, reading: MeshReading
+        self, pictures: Sequence[Picture], state: _FollowState, reading: MeshReading
     ) -> Iterator[FaceObservation]:
-        """Centre the crop on the face and read the picture again.
+        """Centre the crop on the face in the first picture, whose old reading is ``reading``, and
+        read the pictures again.
 
         Where the old landmarks are still good, the jump to the new ones is spread over the next
         pictures. The new ones are used at once where the mesh had begun to lose the face, and
         where the last move was recent: a fast head hides a jump, and rests of jumps would add up.
         Where the new crop shows no face, the face is lost and the picture is searched next.
         """
-        crop, again = self._models.read_centred(picture, reading.crop())
+        crop, (again, *following) = self._models.read_centred(pictures, reading.crop())
         if not _is_followed(again, self.last_crop) or again.logit < MIN_FOLLOW_LOGIT:
-            self._lose()
+            self._state = None
             return
         smooth = (
             reading.logit >= LOGIT_DROP_LIMIT * state.initial_logit
             and state.pictures_since_move >= HANDOVER_PICTURES
         )
         jump = reading.landmarks - again.landmarks if smooth else None
-        self._state, self._batch = _FollowState(crop, again.logit, jump), _FIRST_BATCH
+        self._state = _FollowState(crop, again.logit, jump)
         yield self._observe(again, self._state)
-
-    def _lose(self) -> None:
-        self._state, self._batch = None, _FIRST_BATCH
+        yield from self._follow_readings(pictures[1:], following, self._state)
 
     def _search(self, picture: Picture) -> FaceObservation | None:
         """Search the face near its last place; it must have about its size and its appearance."""
@@ -203,7 +198,7 @@ class FaceFollower:
         found = self._models.finder.find_near(picture, self.last_crop)
         if found is None:
             return None
-        crop, reading = self._models.read_centred(picture, found)
+        crop, (reading,) = self._models.read_centred([picture], found)
         if not is_certain_face(reading) or self._is_other(reading):
             return None
         self.start(crop, reading.logit)

@@ -171,7 +171,7 @@ class MultiFaceTracker:
         for found in self._detect(picture, thorough):
             if self._is_known(found) or not self._is_large_enough(found):
                 continue
-            crop, reading = self._models.read_centred(picture, found)
+            crop, (reading,) = self._models.read_centred([picture], found)
             if is_certain_face(reading) and not self._is_known(crop):
                 lane = self._find_lost_lane(reading, crop) or self._open_lane()
                 if lane is not None:

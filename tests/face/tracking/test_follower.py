@@ -1,0 +1,71 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from heygem_daemon.face.reading.crop import MOVE_LIMIT, Crop
+from heygem_daemon.face.reading.face_models import FaceModels
+from heygem_daemon.face.reading.mesh_reader import MeshReader, MeshReading
+from heygem_daemon.face.reading.pose import load_reference_face
+from heygem_daemon.face.reading.skin_colours import COLOUR_POINT_COUNT
+from heygem_daemon.face.tracking.follower import Appearance, FaceFollower
+from heygem_daemon.face.tracking.shots import BLOCK_PICTURES
+from heygem_daemon.media.picture import ColourTags, Picture
+
+REFERENCE = load_reference_face(Path(__file__).resolve().parents[3] / "weights" / "builtin")
+IOD = 60.0
+GREY = np.zeros((400, 400), np.uint8)
+COLOURS = np.zeros((COLOUR_POINT_COUNT, 3), np.uint8)
+NOTHING = cast("Any", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader(MeshReader):
+    """Reads a face that moves to the right, by ``speed`` pixels from picture to picture."""
+
+    speed: float
+    batches: list[int] = field(default_factory=list)
+    """How many pictures each call has read."""
+
+    def read(self, pictures: Sequence[Picture], crop: Crop) -> list[MeshReading]:
+        self.batches.append(len(pictures))
+        return [self.face(picture.index) for picture in pictures]
+
+    def face(self, number: int) -> MeshReading:
+        middle = np.array([200 + self.speed * number, 200, 0], np.float32)
+        return MeshReading(np.asarray(REFERENCE * IOD + middle, np.float32), 30.0, COLOURS)
+
+
+def moving(speed: float) -> Reader:
+    return Reader(NOTHING, NOTHING, speed)
+
+
+def followed(reader: Reader) -> list[float]:
+    """Return where each picture of a block shows the face, left to right."""
+    models = FaceModels(NOTHING, reader, BLOCK_PICTURES)
+    follower = FaceFollower(models, Appearance())
+    follower.start(reader.face(0).crop(), 30.0)
+    pictures = [
+        Picture(k, GREY, GREY[::2, ::2], GREY[::2, ::2], ColourTags())
+        for k in range(BLOCK_PICTURES)
+    ]
+    found = follower.follow(pictures)
+    assert None not in found
+    return [float(each.landmarks[168, 0]) for each in found if each is not None]
+
+
+def test_a_still_face_is_read_once() -> None:
+    reader = moving(0)
+    assert np.ptp(followed(reader)) == 0
+    assert reader.batches == [BLOCK_PICTURES]
+
+
+def test_where_the_crop_moves_that_picture_and_the_following_are_read_together() -> None:
+    size = moving(0).face(0).crop().face_size
+    # The fourth picture shows the face beyond the limit.
+    reader = moving(MOVE_LIMIT * size / 2.5)
+    places = followed(reader)
+    assert reader.batches == [8, 5, 2]
+    np.testing.assert_allclose(np.diff(places), reader.speed, rtol=1e-3)
