@@ -90,12 +90,11 @@ def centre_distance(one: Crop, other: Crop) -> float:
     return math.hypot(other.x - one.x, other.y - one.y)
 
 
-def is_outdated(crop: Crop, centred: Crop) -> bool:
-    """Whether the face has moved so far that ``centred``, around it, must replace ``crop``."""
-    growth = centred.side / crop.side
-    turn = math.remainder(centred.tilt - crop.tilt, math.tau)
-    return (
-        centre_distance(crop, centred) > MOVE_LIMIT * centred.face_size
-        or not 1 / GROWTH_LIMIT <= growth <= GROWTH_LIMIT
-        or abs(turn) > TURN_LIMIT
-    )
+def drift(crop: Crop, centred: Crop) -> float:
+    """Return how far a face has moved in ``crop``, as a share of what it may.
+
+    ``centred``: the crop around the face, which must replace ``crop`` beyond 1.
+    """
+    growth = abs(math.log(centred.side / crop.side)) / math.log(GROWTH_LIMIT)
+    turn = abs(math.remainder(centred.tilt - crop.tilt, math.tau)) / TURN_LIMIT
+    return max(centre_distance(crop, centred) / (MOVE_LIMIT * centred.face_size), growth, turn)

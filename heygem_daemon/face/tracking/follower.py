@@ -3,13 +3,14 @@
 The colours recognize a person within one shot, or in another shot in the same light.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heygem_daemon.face.reading.crop import Crop, centre_distance, is_outdated
+from heygem_daemon.face.reading.crop import Crop, centre_distance, drift
 from heygem_daemon.face.reading.face_models import FaceModels, is_certain_face
 from heygem_daemon.face.reading.mesh_reader import MeshReading
 from heygem_daemon.face.reading.skin_colours import (
@@ -90,6 +91,13 @@ class _FollowState:
     landmark_offset: NDArray[np.float32] | None = None
     """(478, 3), pixels: the landmarks' jump when the crop was placed; None: no jump is spread."""
     pictures_since_move: int = 0
+    drift: float = 0.0
+    """How far the face has moved since, as a share of what it may."""
+
+    @property
+    def pictures_until_move(self) -> float:
+        """In how many pictures the crop moves if the face goes on as it did since the last move."""
+        return self.pictures_since_move * (1 / self.drift - 1) if self.drift else math.inf
 
 
 class FaceFollower:
@@ -97,8 +105,8 @@ class FaceFollower:
 
     The mesh reads a fixed crop, which moves when the face has left its middle. Batches are read
     ahead with the current crop. What was read beyond a move is read again, so the batch size does
-    not change the result. Smaller batches would waste less and cost more: each takes as long as one
-    or two pictures more than it holds.
+    not change the result. A batch takes as long as one or two pictures more than it holds, so it is
+    as large as it can be before the crop is likely to move.
     """
 
     def __init__(self, models: FaceModels, appearance: Appearance) -> None:
@@ -140,29 +148,33 @@ class FaceFollower:
         found."""
         observations: list[FaceObservation | None] = []
         while len(observations) < len(pictures):
-            rest = pictures[len(observations) :][: self._models.batch_size]
+            rest = pictures[len(observations) :]
             if self._state is None:
                 observations.append(self._search(rest[0]))
             else:
-                readings = self._models.reader.read(rest, self._state.crop)
+                ahead = rest[: self._batch_size(self._state)]
+                readings = self._models.reader.read(ahead, self._state.crop)
                 observations.extend(self._follow_readings(rest, readings, self._state))
         return observations
+
+    def _batch_size(self, state: _FollowState) -> int:
+        return max(1, math.ceil(min(self._models.batch_size, state.pictures_until_move)))
 
     def _follow_readings(
         self, pictures: Sequence[Picture], readings: Sequence[MeshReading], state: _FollowState
     ) -> Iterator[FaceObservation]:
-        """Yield the observations of pictures that were read through the crop of ``state``, up to a
-        loss of the face. From a move of the crop on they are read again."""
+        """Yield the observations of pictures, the first of which were read through the crop of
+        ``state``, up to the last reading or a loss of the face. From a move of the crop on they are
+        read again."""
         for number, reading in enumerate(readings):
             if not _is_followed(reading, self.last_crop):
                 self._state = None
                 return
-            if reading.logit < LOGIT_DROP_LIMIT * state.initial_logit or is_outdated(
-                state.crop, reading.crop()
-            ):
+            moved = drift(state.crop, reading.crop())
+            if reading.logit < LOGIT_DROP_LIMIT * state.initial_logit or moved > 1:
                 yield from self._move(pictures[number:], state, reading)
                 return
-            state = _aged(state)
+            state = _aged(state, moved)
             self._state = state
             yield self._observe(reading, state)
 
@@ -177,7 +189,8 @@ class FaceFollower:
         where the last move was recent: a fast head hides a jump, and rests of jumps would add up.
         Where the new crop shows no face, the face is lost and the picture is searched next.
         """
-        crop, (again, *following) = self._models.read_centred(pictures, reading.crop())
+        ahead = pictures[: self._models.batch_size]
+        crop, (again, *following) = self._models.read_centred(ahead, reading.crop())
         if not _is_followed(again, self.last_crop) or again.logit < MIN_FOLLOW_LOGIT:
             self._state = None
             return
@@ -217,10 +230,11 @@ class FaceFollower:
         )
 
 
-def _aged(state: _FollowState) -> _FollowState:
-    """Return the state one picture later."""
-    offset = state.landmark_offset if state.pictures_since_move + 1 < HANDOVER_PICTURES else None
-    return _FollowState(state.crop, state.initial_logit, offset, state.pictures_since_move + 1)
+def _aged(state: _FollowState, moved: float) -> _FollowState:
+    """Return the state one picture later, with this drift."""
+    age = state.pictures_since_move + 1
+    offset = state.landmark_offset if age < HANDOVER_PICTURES else None
+    return _FollowState(state.crop, state.initial_logit, offset, age, moved)
 
 
 def _placed(reading: MeshReading, state: _FollowState) -> NDArray[np.float32]:

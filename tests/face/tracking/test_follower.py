@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from heygem_daemon.face.reading.crop import MOVE_LIMIT, Crop
+from heygem_daemon.face.reading.crop import MOVE_LIMIT, Crop, crop_around_landmarks
 from heygem_daemon.face.reading.face_models import FaceModels
 from heygem_daemon.face.reading.mesh_reader import MeshReader, MeshReading
 from heygem_daemon.face.reading.pose import load_reference_face
@@ -19,6 +19,8 @@ IOD = 60.0
 GREY = np.zeros((400, 400), np.uint8)
 COLOURS = np.zeros((COLOUR_POINT_COUNT, 3), np.uint8)
 NOTHING = cast("Any", None)
+LIMIT = MOVE_LIMIT * crop_around_landmarks(REFERENCE * np.float32(IOD)).face_size
+"""Pixels by which a face may move in its crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,16 @@ def moving(speed: float) -> Reader:
     return Reader(NOTHING, NOTHING, speed)
 
 
-def followed(reader: Reader) -> list[float]:
-    """Return where each picture of a block shows the face, left to right."""
+def followed(reader: Reader, blocks: int = 1) -> list[float]:
+    """Return where each picture of some blocks shows the face, left to right."""
     models = FaceModels(NOTHING, reader, BLOCK_PICTURES)
     follower = FaceFollower(models, Appearance())
-    follower.start(reader.face(0).crop(), 30.0)
-    pictures = [
-        Picture(k, GREY, GREY[::2, ::2], GREY[::2, ::2], ColourTags())
-        for k in range(BLOCK_PICTURES)
-    ]
-    found = follower.follow(pictures)
+    follower.start(reader.face(-1).crop(), 30.0)
+    found = []
+    for first in range(0, blocks * BLOCK_PICTURES, BLOCK_PICTURES):
+        numbers = range(first, first + BLOCK_PICTURES)
+        half = GREY[::2, ::2]
+        found += follower.follow([Picture(k, GREY, half, half, ColourTags()) for k in numbers])
     assert None not in found
     return [float(each.landmarks[168, 0]) for each in found if each is not None]
 
@@ -63,9 +65,15 @@ def test_a_still_face_is_read_once() -> None:
 
 
 def test_where_the_crop_moves_that_picture_and_the_following_are_read_together() -> None:
-    size = moving(0).face(0).crop().face_size
-    # The fourth picture shows the face beyond the limit.
-    reader = moving(MOVE_LIMIT * size / 2.5)
+    # The third picture shows the face beyond the limit.
+    reader = moving(LIMIT / 2.5)
     places = followed(reader)
-    assert reader.batches == [8, 5, 2]
+    assert reader.batches == [8, 6, 3]
     np.testing.assert_allclose(np.diff(places), reader.speed, rtol=1e-3)
+
+
+def test_no_more_is_read_ahead_than_up_to_the_next_move() -> None:
+    # The twelfth picture shows the face beyond the limit.
+    reader = moving(LIMIT / 11.5)
+    followed(reader, blocks=2)
+    assert reader.batches == [8, 4, 5]
