@@ -26,6 +26,7 @@ from heygem_daemon.engines.builtin.audio.heads import (
     LinearReadout,
     MouthHead,
 )
+from training.closures import fit_readout_of
 from training.corpus import Corpus
 from training.espeak import Espeak
 from training.examples import Example, ExampleEncoder, from_clips, from_nonspeech, from_synthesis
@@ -144,7 +145,10 @@ def main() -> None:
         "steps": recipe.steps,
         "seconds": round(time.monotonic() - started),
     }
-    save(combine(heads, readout, kinds), arguments.target, note)
+    ensemble = combine(heads, readout, kinds)
+    ensemble.closure = fit_readout_of(ensemble, arguments.weights)
+    log("readout of closed lips fitted")
+    save(ensemble, arguments.target, note)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from heygem_daemon.device.weights import apply_weights, read_weights
+from heygem_daemon.engines.builtin.audio.closure import ClosureReadout
 from heygem_daemon.speech.encoder import STATES, WIDTH
 
 HEADS_FILE = "mouth_head.safetensors"
@@ -43,7 +44,7 @@ class HeadOutput:
     voice: Tensor
     """float32 (B, T), probability of speech rather than silence, noise or music."""
     closed: Tensor
-    """float32 (B, T), probability that a speaker's lips are closed."""
+    """float32 (B, T), probability that a speaker's lips are closed, for each moment alone."""
     hidden: Tensor
     """float32 (B, T, COMPONENTS), the readout's scores and the principal components of the heads'
     hidden states. The scores are very nearly linear in them."""
@@ -141,7 +142,7 @@ class LinearReadout(nn.Module):
 
 
 class HeadEnsemble(nn.Module):
-    """The mean of several heads and a linear readout."""
+    """The mean of several heads and a linear readout, and the readout of closed lips."""
 
     centre: Tensor
     """(H,), mean of the heads' hidden states, concatenated."""
@@ -152,6 +153,8 @@ class HeadEnsemble(nn.Module):
         super().__init__()
         self.heads = nn.ModuleList(MouthHead() for _ in range(count))
         self.reading = LinearReadout()
+        self.closure = ClosureReadout()
+        """For whole curves, which are not at hand here: ``AudioModel.listen`` applies it."""
         self.register_buffer("centre", torch.zeros(count * HIDDEN))
         self.register_buffer("basis", torch.zeros(count * HIDDEN, COMPONENTS - len(PARAMETERS)))
 

@@ -16,7 +16,7 @@ from heygem_daemon.engines.builtin.audio.guarded_precision import (
     build_guarded_encoder,
 )
 from heygem_daemon.engines.builtin.audio.heads import COMPONENTS, PARAMETERS, HeadEnsemble
-from heygem_daemon.face.tracking.mouth import WIDTH
+from heygem_daemon.face.tracking.mouth import APERTURE, WIDTH
 from heygem_daemon.speech.activity import (
     is_silent,
     levels,
@@ -133,14 +133,24 @@ class AudioModel:
         curves, hidden = _collect_curves(crossfade_windows(windows, SCALARS + COMPONENTS))
         scores, voice, closed, level = np.split(curves, SPLITS, axis=1)
         activity = speech_activity(level[:, 0], voice[:, 0])
+        scores = standardize_scores(smooth_width(scores), activity)
+        silent = silent_states(level[:, 0])
+        read = self._read_closures(np.maximum(closed[:, 0], silent), scores[:, APERTURE].copy())
         return Speech(
-            scores=standardize_scores(smooth_width(scores), activity),
+            scores=scores,
             activity=activity,
-            closed=np.maximum(closed[:, 0], silent_states(level[:, 0])),
+            closed=np.maximum(read, silent),
             hidden=hidden,
             seconds=Fraction(counter.samples, SAMPLE_RATE),
             silent=is_silent(level[:, 0]),
         )
+
+    @torch.inference_mode()
+    def _read_closures(self, closed: Floats, aperture: Floats) -> Floats:
+        """Return the probability of closed lips (N,), from the heads' and the aperture's score."""
+        device = self._filters.device
+        heard = torch.from_numpy(closed).to(device), torch.from_numpy(aperture).to(device)
+        return np.asarray(self._heads.closure(*heard).cpu().numpy(), np.float32)
 
     @torch.inference_mode()
     def _compute_curves(self, samples: Floats, mels: LogMelSpectrogram) -> Floats:

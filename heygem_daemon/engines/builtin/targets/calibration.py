@@ -42,17 +42,17 @@ FREE_DROP, MOST_DROP = 0.02, 0.04
 mouth that is shut while its jaw hangs is drawn with a swollen lip."""
 HALF_TRUST_FRAMES = 20
 """With this many frames of speech, half of the missing range is restored."""
-CLOSURE_POINTS = (0.05, 0.3, 0.98, 1.0)
+CLOSURE_POINTS = (0.15, 0.4, 0.98, 1.0)
 """Probabilities of closed lips between which the next is interpolated."""
 CLOSURE_SHARE = 0.9
 CLOSURE_SHARES = (0.0, CLOSURE_SHARE, CLOSURE_SHARE, 1.0)
 """How far lips meet at each of these probabilities. A missed closure is noticed at once, but of
-unknown voices the probability is often too high: whether the lips meet in full is then for the
-score to say. Lips that are certain to be closed, as in a pause, meet whatever the score."""
-HOLD_STATES = 2
+unknown voices the probability may be too high: whether the lips meet in full is then for the score
+to say. Lips that are certain to be closed, as in a pause, meet whatever the score."""
+HOLD_STATES = 1
 """A closure begins this many states of 20 ms early and ends as many late: frames are 40 ms apart,
 and the middle of a closure must not fall between two of them."""
-CLOSING_STATES = 1.6
+CLOSING_STATES = 1.0
 """Standard deviation of the Gaussian that makes lips meet gradually, in states."""
 
 
