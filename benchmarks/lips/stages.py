@@ -26,7 +26,7 @@ from benchmarks.lips.material import (
     media_folder,
     speakers,
 )
-from benchmarks.lips.studio import Actor, Studio
+from benchmarks.lips.studio import Actor, Studio, level_of
 from heygem_daemon.engines.builtin.audio.listening import Speech, resample_to_frames
 from heygem_daemon.engines.builtin.planner import fill_gaps, limit_aperture_speed
 from heygem_daemon.engines.builtin.targets.calibration import lip_closure, scale_apertures
@@ -46,8 +46,13 @@ from heygem_daemon.errors import BadInput
 from heygem_daemon.face.tracking.mouth import APERTURE
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.render.measures import closed_threshold, correlation, share_closed
+from heygem_daemon.speech.activity import Curve, loudness
+from heygem_daemon.speech.features import STATE_RATE
 
 Floats = NDArray[np.float32]
+
+ALOUD_DB = 20.0
+"""Sound is heard up to this much below loud speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,21 @@ class Stages:
     """Share shut where the speaker's lips are, 0-1."""
     mute: float | None
     """Share shut where the speaker's mouth is wide open, 0-1."""
+    aloud: float | None
+    """The same where he is also heard, at most ``ALOUD_DB`` below loud speech: many mouths open
+    before they speak."""
 
 
-FIGURES = ("heard", "adapted", "scaled", "silent", "closed", "wanted", "shut", "mute")
+FIGURES = ("heard", "adapted", "scaled", "silent", "closed", "wanted", "shut", "mute", "aloud")
 
 
-def measure_stages(listener: Listener, sound: str, speech: Speech, speaker: Actor) -> Stages:
-    """Return the stages of ``speech`` on a face, against the mouth of its ``speaker``."""
+def measure_stages(
+    listener: Listener, sound: str, speech: Speech, level: Curve, speaker: Actor
+) -> Stages:
+    """Return the stages of ``speech`` on a face, against the mouth of its ``speaker``.
+
+    ``level``: of each 20 ms of the sound, dB.
+    """
     fps = listener.actor.fps
     rate = Fraction(fps).limit_denominator(1001)
     count = int(speech.seconds * rate)
@@ -108,6 +121,9 @@ def measure_stages(listener: Listener, sound: str, speech: Speech, speaker: Acto
     closed = planned(replace(adapted, closed=lip_closure(adapted.closed)))
     wanted = limit_aperture_speed(closed, fps)
     threshold = closed_threshold(wanted)
+    wide = real >= wide_threshold(own)
+    heard_level = np.interp(np.arange(count) / fps, np.arange(len(level)) / STATE_RATE, level)
+    is_loud = heard_level >= loudness(level) - ALOUD_DB
     return Stages(
         listener.name,
         sound,
@@ -118,7 +134,8 @@ def measure_stages(listener: Listener, sound: str, speech: Speech, speaker: Acto
         closed=correlation(closed, real),
         wanted=correlation(wanted, real),
         shut=share_closed(wanted, threshold, real <= closed_threshold(own)),
-        mute=share_closed(wanted, threshold, real >= wide_threshold(own)),
+        mute=share_closed(wanted, threshold, wide),
+        aloud=share_closed(wanted, threshold, wide & is_loud),
     )
 
 
@@ -155,9 +172,10 @@ def all_pairs(
             continue
         speaker = studio.actor(Face(sound.name, sound.speaker))
         speech = studio.engine.listener.listen(read_waveform(sound.audio))
+        level = level_of(read_waveform(sound.audio))
         for listener in listeners:
             if listener.name != sound.name:
-                yield measure_stages(listener, sound.name, speech, speaker)
+                yield measure_stages(listener, sound.name, speech, level, speaker)
 
 
 def stages_table(rows: Sequence[Stages], key: Callable[[Stages], str], title: str) -> str:

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.lips.material import ROOT
 from benchmarks.lips.stages import Listener, Stages, measure_stages, stages_table
@@ -31,6 +32,11 @@ def speech(closed: float = 0.0) -> Speech:
     )
 
 
+def level(quiet_until: float = 0.0) -> NDArray[np.float32]:
+    """Return the level of its sound, dB: loud, but for the seconds ``quiet_until``."""
+    return np.where(np.arange(STATES) < 50 * quiet_until, -60.0, -20.0).astype(np.float32)
+
+
 def actor() -> Actor:
     """Return the mouth that says it."""
     seconds = (np.arange(FPS * SECONDS) / FPS).astype(np.float32)
@@ -46,7 +52,7 @@ def listener() -> Listener:
 
 
 def test_what_is_heard_rightly_is_wanted(listener: Listener) -> None:
-    row = measure_stages(listener, "words", speech(), actor())
+    row = measure_stages(listener, "words", speech(), level(), actor())
     assert row.heard is not None
     assert row.heard > 0.99
     assert row.wanted is not None
@@ -56,15 +62,23 @@ def test_what_is_heard_rightly_is_wanted(listener: Listener) -> None:
 
 
 def test_lips_that_are_wrongly_heard_as_closed_are_found(listener: Listener) -> None:
-    row = measure_stages(listener, "words", speech(closed=1.0), actor())
+    row = measure_stages(listener, "words", speech(closed=1.0), level(), actor())
     assert row.silent is not None
     assert row.silent > 0.97
-    assert row.mute == 1.0
+    assert row.mute == row.aloud == 1.0
+
+
+def test_a_mouth_that_opens_before_it_speaks_is_counted_apart(listener: Listener) -> None:
+    closed = speech()
+    closed.closed[:150] = 1.0
+    row = measure_stages(listener, "words", closed, level(quiet_until=3), actor())
+    assert row.mute == pytest.approx(3 / 8, abs=0.05)
+    assert row.aloud == 0.0
 
 
 def test_the_table_has_the_mean_of_each_group_and_of_all() -> None:
     rows = [
-        Stages(face, "words", *[value] * 8) for face, value in (("a", 0.5), ("a", 0.7), ("b", 0))
+        Stages(face, "words", *[value] * 9) for face, value in (("a", 0.5), ("a", 0.7), ("b", 0))
     ]
     text = stages_table(rows, lambda row: row.face, "face")
     assert "| a | 2 | 0.60 | 0.60 |" in text
