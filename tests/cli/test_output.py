@@ -69,7 +69,7 @@ def test_a_command_speaks_the_language_of_its_settings_or_of_the_terminal(
         print_table("Being made now", ("name", "state"), [("idle", "it looks incomplete")])
     said = capsys.readouterr().out
     assert "talk 已作为 talk 放回收件夹。" in said
-    assert "正在制作" in said
+    assert "正在生成" in said
     assert "名称" in said
     assert "idle" in said
     assert "看起来还不完整" in said

@@ -77,7 +77,7 @@ def test_everything_is_on_the_page_in_both_languages(busy: Status) -> None:
     page = PageRenderer().html(busy, KEPT)
     for text in ("42 %", "3 min left", "28.1 frames a second", "drawing the mouth", "is RealMedia"):
         assert text in page
-    for text in ("正在制作", "等待队列", "无法开始", "正在绘制口型", "每秒 28.1 帧", "前后对比"):
+    for text in ("正在生成", "等待队列", "无法开始", "正在绘制口型", "每秒 28.1 帧", "前后对比"):
         assert text in page
     for text in ("剩余 3 分钟", "等待处理", "等待处理，优先级 5"):
         assert text in page
@@ -378,7 +378,7 @@ def test_a_text_that_nobody_writes_any_more_says_when_it_was_true(busy: Status) 
     assert re.search(r" \d\d:\d\d:\d\d ", then), "a reader who looks twice sees that it goes on"
     assert second == f"{OLD}, and all of the following is as it was then."
     assert f"\nBeing made at {then}\n  talk " in english
-    assert f"\n正在制作（{then}）\n" in chinese
+    assert f"\n正在生成（{then}）\n" in chinese
     assert "以下内容是当时的情况。" in chinese
     stopped = PageRenderer().text(busy.model_copy(update={"state": "stopped"}), KEPT)
     for figure in ("3 min left", "frames a second", "剩余 3 分钟", "每秒"):

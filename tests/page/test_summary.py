@@ -38,7 +38,7 @@ def test_the_top_says_that_jobs_have_failed_and_leads_to_them(make_status: MakeS
     first = f"{BEGIN}The daemon is at work. 1 being made, 2 failed, 60 finished\n"
     assert english.startswith(first)
     assert chinese.splitlines()[0].endswith(
-        "：服务正在处理任务。正在制作 1 个，失败 2 个，已完成 60 个"
+        "：服务正在处理任务。正在生成 1 个，失败 2 个，已完成 60 个"
     )
     assert english.index("\nFailed\n") < english.index("\nFinished\n")
 
