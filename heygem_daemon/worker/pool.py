@@ -1,7 +1,8 @@
 """The worker pool: processes on devices, each of which keeps its engines loaded across jobs.
 
 The pool's state changes only in calls from the supervisor's loop, such as ``submit`` and ``poll``.
-The reading threads just queue messages and wake that loop.
+The reading threads just queue messages and wake that loop, unless a message can wait until it
+looks.
 """
 
 import os
@@ -18,7 +19,7 @@ from heygem_daemon.config.stall_limits import StallLimits
 from heygem_daemon.events.daemon import ItemSetAside
 from heygem_daemon.gpu.occupancy import WorkerOccupancy, choose_idle_worker
 from heygem_daemon.gpu.placement import DeviceChoice
-from heygem_daemon.protocol import FromWorker, Load, Render
+from heygem_daemon.protocol import FromWorker, Load, Progress, Render
 from heygem_daemon.system.priority import IoPriority
 from heygem_daemon.worker.executor import WorkerDied, WorkerEvent
 from heygem_daemon.worker.handle import WorkerHandle
@@ -57,7 +58,8 @@ class WorkerPool:
     """Workers on this machine; an ``Executor``.
 
     ``on_event`` is called from other threads whenever ``poll`` has something new, so it should do
-    no more than set a flag. A worker with a job that reports no progress for as long as
+    no more than set a flag. It is not called for reports of progress, unless many of them wait:
+    call ``poll`` some times a second. A worker with a job that reports no progress for as long as
     ``stall_limits`` allow is killed; memory figures and log messages are no progress. Submit from
     a thread that lives as long as the pool: the kernel kills a worker with the thread that started
     it.
@@ -200,7 +202,9 @@ class WorkerPool:
     def _on_message(self, process: WorkerProcess, message: FromWorker | ProcessExited) -> None:
         """Called by the reading threads, which wait here as long as too much waits for ``poll``."""
         self._queue.put((process, message))
-        self._on_event()
+        # Each worker reports each picture that it tracks: too many for a round of the loop each.
+        if not isinstance(message, Progress) or self._queue.qsize() > MAX_MESSAGES // 2:
+            self._on_event()
 
 
 def load_message(

@@ -7,6 +7,9 @@ import subprocess
 import sys
 import time
 
+REPORTS = 1000
+"""How much progress the job "many reports" tells: more than a pool keeps."""
+
 
 def send(kind: str, **fields: object) -> None:
     sys.stdout.write(json.dumps({"kind": kind, **fields}) + "\n")
@@ -34,6 +37,9 @@ def load(message: dict[str, object]) -> None:
 
 
 def misbehave(job: str) -> None:
+    if job == "many reports":
+        for frames in range(REPORTS):
+            send("progress", job_id=job, stage="track", frames=frames, total_frames=REPORTS)
     if job == "hang":
         time.sleep(600)
     if job == "usurper":
@@ -95,4 +101,5 @@ def main() -> None:
             render(message["job_id"])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -31,11 +31,14 @@ from heygem_daemon.worker.handle import WorkerHandle, describe_exit
 from heygem_daemon.worker.pool import MAX_MESSAGES, WorkerPool, worker_environment
 from heygem_daemon.worker.process import ProcessExited
 from tests.fakes.clock import FakeClock
+from tests.worker.fake_worker import REPORTS
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
 GPU = DeviceChoice("cuda:0", "GPU-aaaa", "NVIDIA L4")
 PATIENCE = 60.0
 """Seconds until a test gives up; nothing is expected to take them."""
+LOOK_SECONDS = 0.2
+"""Seconds until a service looks what has happened, where nothing wakes it."""
 
 
 class Desk:
@@ -43,13 +46,15 @@ class Desk:
 
     def __init__(self, engine: str = "fake") -> None:
         self.woken = threading.Event()
+        self.wakes = 0
+        """How often it has been woken."""
         self.clock = FakeClock(0.0)
         self.pool = WorkerPool(
             engine,
             Path("weights"),
             Path("cache"),
             stall_limits=StallLimits(900, {"render": 100}),
-            on_event=self.woken.set,
+            on_event=self._wake,
             command=FAKE,
             clock=self.clock,
         )
@@ -65,10 +70,17 @@ class Desk:
         deadline = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < deadline, self.events
-            # Everything sets this event, except the clock that finds a stalled worker.
-            self.woken.wait(PATIENCE)
-            self.woken.clear()
-            self.events += self.pool.poll()
+            self.woken.wait(LOOK_SECONDS)
+            self.look()
+
+    def _wake(self) -> None:
+        self.wakes += 1
+        self.woken.set()
+
+    def look(self) -> None:
+        """Collect what has happened."""
+        self.woken.clear()
+        self.events += self.pool.poll()
 
     def wait_for(self, kind: type, count: int = 1) -> None:
         self.wait(lambda: len(self.messages(kind)) >= count)
@@ -106,6 +118,21 @@ def test_the_pool_is_an_executor() -> None:
     pool: Executor = WorkerPool("fake", Path("w"), Path("c"), command=FAKE)
     assert pool.occupancies() == ()
     assert pool.poll() == []
+
+
+def test_progress_wakes_nobody(desk: Desk) -> None:
+    desk.submit("chunked")
+    desk.wait_for(Progress)
+    time.sleep(LOOK_SECONDS)
+    assert desk.wakes == len(desk.messages(Ready)) == 1
+
+
+def test_a_worker_with_much_progress_does_not_wait_for_the_next_look(desk: Desk) -> None:
+    desk.submit("many reports")
+    while not desk.messages(Rendered):
+        assert desk.woken.wait(PATIENCE)
+        desk.look()
+    assert len(desk.messages(Progress)) == 1 + REPORTS
 
 
 def test_each_slot_of_the_cpu_has_a_worker_of_its_own(desk: Desk) -> None:
