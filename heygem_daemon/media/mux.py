@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
@@ -229,13 +230,9 @@ def _mux(
         }
         target = files.enter_context(av.open(str(path), "w", format=container, options=options))
         target.metadata.update(track.tags)
-        first = files.enter_context(open_media(pictures.segments[0]))
-        video_out = target.add_stream_from_template(
-            choose_video_stream(first, pictures.segments[0]), opaque=True
+        video_out = _add_pictures(
+            target, files.enter_context(open_media(pictures.segments[0])), pictures.segments[0]
         )
-        # PyAV forgets the code of the template.
-        if (tag := tag_of(video_out.codec_context.codec.canonical_name)) is not None:
-            video_out.codec_context.codec_tag = tag
         if copy:
             source = files.enter_context(open_sound(audio))
             out = target.add_stream_from_template(source.stream)
@@ -248,6 +245,18 @@ def _mux(
             key=_decoding_time,
         ):
             target.mux(packet)
+
+
+def _add_pictures(target: OutputContainer, segment: InputContainer, path: Path) -> VideoStream:
+    """Add a stream for packets like those of ``segment``, which is open; ``path`` is its file."""
+    template = choose_video_stream(segment, path)
+    out = target.add_stream_from_template(template, opaque=True)
+    context = out.codec_context
+    # PyAV forgets the code of the template, and a shape of pixels that the container alone gives.
+    if (tag := tag_of(context.codec.canonical_name)) is not None:
+        context.codec_tag = tag
+    context.sample_aspect_ratio = template.sample_aspect_ratio
+    return out
 
 
 def _timescale(fps: Fraction) -> str:

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from heygem_daemon.config.choices import VideoCodec
 from heygem_daemon.media.audio_track import COMPATIBLE, TrackOptions, encode_ahead
 from heygem_daemon.media.mux import REPORT_INTERVAL_PICTURES, mux_segments
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.probe import probe_audio, probe_video
 from heygem_daemon.media.timeline import frame_count
 from heygem_daemon.media.verify import InvalidResult, ResultVerifier, verify_result
+from heygem_daemon.media.video_codecs import CODECS, EncoderSettings
 from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
@@ -314,3 +316,24 @@ def test_a_result_that_is_not_as_specified_is_reported(
     verify_result(silent, 25, Fraction(25), Fraction(1), audio=False)
     with pytest.raises(InvalidResult, match="no audio"):
         verify_result(silent, 25, Fraction(25), Fraction(1))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_shape_of_the_pixels_is_kept(
+    make_sound: MakeFile,
+    tmp_path: Path,
+    numbered: Callable[..., Picture],
+    codec: VideoCodec,
+) -> None:
+    """ProRes has no place for it: there the container alone says it."""
+    encoder, aspect = EncoderSettings(codec), Fraction(16, 15)
+    segment = tmp_path / f"segment{encoder.spec.suffix}"
+    target = tmp_path / f"result{encoder.spec.suffix}"
+    with SegmentWriter(
+        segment, 96, 64, Fraction(25), BT709, encoder=encoder, sample_aspect=aspect
+    ) as writer:
+        for number in range(25):
+            writer.write(numbered(number))
+    track = TrackOptions(is_pcm=codec == "prores")
+    mux_segments([segment], make_sound("a.wav"), target, Fraction(25), 25, Fraction(1), track=track)
+    assert probe_video(target).sample_aspect == aspect
