@@ -71,6 +71,8 @@ class TrackOptions:
     """How the sound is made louder or quieter (``plan_loudness``); None: it is not."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Texts for the result's index, each under its own name."""
+    delay: Fraction = Fraction(0)
+    """Seconds after the first picture at which the sound begins."""
     is_pcm: bool = False
     """Whether the sound is for editing: PCM in a QuickTime file, in place of AAC."""
 
@@ -137,6 +139,17 @@ def trim_packets(end: Fraction, packets: Iterable["Packet[Stream]"]) -> Iterator
     if last is not None:
         last.duration = round(end / _time_base(last)) - (last.pts or 0)
         yield last
+
+
+def delay_packets(
+    delay: Fraction, packets: Iterable["Packet[Stream]"]
+) -> Iterator["Packet[Stream]"]:
+    """Yield ``packets`` as many seconds later; the muxer says in the edit list when they begin."""
+    for packet in packets:
+        ticks = round(delay / _time_base(packet))
+        packet.pts = (packet.pts or 0) + ticks
+        packet.dts = (packet.dts or 0) + ticks
+        yield packet
 
 
 def add_aac(

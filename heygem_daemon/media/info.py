@@ -92,6 +92,8 @@ class AudioInfo:
     channels: int
     duration: Fraction
     """Seconds, exact: decoded samples over their rate, and what is not there in between."""
+    start: Fraction = Fraction(0)
+    """Presentation time of the first audible sample, in seconds."""
     layout: str = "stereo"
     """FFmpeg's name; the default one by channel count where the file gives none."""
     voice_channel: int | None = None

@@ -23,6 +23,7 @@ from heygem_daemon.media.audio_track import (
     TrackOptions,
     add_encoded,
     copy_packets,
+    delay_packets,
     encode,
     is_copyable,
     trim_packets,
@@ -61,10 +62,10 @@ def mux_segments(
     """Write ``target``: the pictures of ``segments`` in order, and the sound of ``audio``.
 
     Picture i is shown at exactly i / ``fps``; there must be ``frames`` of them. The sound begins
-    with the pictures and lasts ``duration`` seconds. It is a stream copy where ``track`` allows it,
-    else AAC, or PCM, with the same channels. The AAC is copied from ``track.encoded_ahead`` if
-    ``encode_ahead`` has made that file. ``target`` is an MP4, or a QuickTime file where its suffix
-    is .mov; its index lies at its front.
+    with the pictures, or ``track.delay`` later, and lasts ``duration`` seconds. It is a stream copy
+    where ``track`` allows it, else AAC, or PCM, with the same channels. The AAC is copied from
+    ``track.encoded_ahead`` if ``encode_ahead`` has made that file. ``target`` is an MP4, or a
+    QuickTime file where its suffix is .mov; its index lies at its front.
 
     ``on_pictures`` is called with the number of pictures written so far, once in
     ``REPORT_INTERVAL_PICTURES``: encoding the sound of a long result takes many minutes.
@@ -241,7 +242,7 @@ def _mux(
             audio_packets = encode(audio, add_encoded(target, audio, sound, track), sound, track)
         for packet in heapq.merge(
             count_packets(pictures.packets(video_out), on_pictures),
-            trim_packets(sound.duration, audio_packets),
+            delay_packets(track.delay, trim_packets(sound.duration, audio_packets)),
             key=_decoding_time,
         ):
             target.mux(packet)

@@ -60,6 +60,7 @@ def probe_audio(path: Path, guard: MediaGuard = NO_LIMITS) -> AudioInfo:
         sample_rate=sound.sample_rate,
         channels=sound.channels,
         duration=sound.duration,
+        start=sound.start,
         layout=resolve_layout(sound.layout, sound.channels),
         voice_channel=sound.voice_channel,
         undecodable_seconds=sound.lost_seconds,

@@ -1,5 +1,6 @@
 """Choose the source picture for each output frame."""
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,6 +20,8 @@ SHORTEST_GAP_FRAMES = 1.6
 """Distance of two pictures from which at least one counts as missing between them."""
 ROUNDING = 1e-6
 """Frames."""
+IN_SYNC = Fraction(5, 1000)
+"""Seconds between sound and pictures that nobody notices, and that coarse clocks lose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +42,45 @@ class Timeline:
         return len(self) / self.fps
 
 
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """When sound and video begin in a result, which begins with the earlier one."""
+
+    delay: Fraction = Fraction(0)
+    """Seconds of silence before the sound."""
+    held: int = 0
+    """Frames in which the first picture is held before the video goes on."""
+
+
+TOGETHER = Alignment()
+
+
+def align(
+    sound: tuple[Fraction, Fraction], pictures: tuple[Fraction, Fraction], fps: Fraction
+) -> Alignment:
+    """Return how sound and pictures of one file keep their times to each other at ``fps``.
+
+    Both as start and length, in seconds. They begin together where they do not overlap: then one
+    of the two clocks is wrong.
+    """
+    later = sound[0] - pictures[0]
+    if abs(later) <= IN_SYNC or later >= pictures[1] or -later >= sound[1]:
+        return TOGETHER
+    held = max(0, math.ceil((-later - IN_SYNC) * fps))
+    return Alignment(max(Fraction(0), later + held / fps), held)
+
+
 def frame_count(duration: Fraction, fps: Fraction) -> int:
     """Return the output frames for ``duration`` seconds of sound: rounded half up, at least 1."""
     return max(1, int(duration * fps + Fraction(1, 2)))
 
 
 def build_timeline(
-    timestamps: NDArray[np.float64], fps: Fraction, frames: int, loop: Loop
+    timestamps: NDArray[np.float64], fps: Fraction, frames: int, loop: Loop, held: int = 0
 ) -> Timeline:
     """Return the timeline of ``frames`` output frames over a video shown at ``timestamps``.
+
+    ``held``: how many of them hold the first picture before the video goes on.
 
     ``timestamps``: ascending seconds, one for each source picture, at least one. A video of
     constant rate ``fps`` (each picture within half a frame of its time) is shown picture by
@@ -55,7 +88,8 @@ def build_timeline(
     and looped with the period that it has there.
     """
     shown = constant_rate_indices(timestamps, fps)
-    return Timeline(fps, shown[looped_indices(frames, len(shown), loop)])
+    numbers = looped_indices(max(1, frames - held), len(shown), loop)
+    return Timeline(fps, shown[np.concatenate([np.zeros(held, np.int32), numbers])[:frames]])
 
 
 def constant_rate_indices(timestamps: NDArray[np.float64], fps: Fraction) -> NDArray[np.int32]:

@@ -46,14 +46,14 @@ def verify_result(
     path: Path, frames: int, fps: Fraction, duration: Fraction, audio: bool = True
 ) -> None:
     """Raise InvalidResult unless ``path`` decodes as specified; see ``ResultVerifier``."""
-    ResultVerifier(path, frames, fps, duration, audio).finish()
+    ResultVerifier(path, frames, fps, duration, duration if audio else None).finish()
 
 
 class ResultVerifier:
     """Decodes the result ``path`` once and checks all of it.
 
     A valid result has ``frames`` pictures, picture i shown at i / ``fps``; a length within half a
-    frame of ``duration`` seconds; and, with ``audio``, a sound of that length.
+    frame of ``duration`` seconds; and, with ``sound``, a sound of that many seconds.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ResultVerifier:
         frames: int,
         fps: Fraction,
         duration: Fraction,
-        audio: bool = True,
+        sound: Fraction | None,
         on_pictures: Callable[[int], None] = lambda _count: None,
         guard: MediaGuard = NO_LIMITS,
         pictures: ExpectedPictures | None = None,
@@ -72,7 +72,8 @@ class ResultVerifier:
         ``REPORT_INTERVAL_PICTURES``: a long result takes many minutes. ``guard.step`` is called
         for each packet."""
         self._path = path
-        self._expected = frames, fps, duration, audio
+        self._expected = frames, fps, duration
+        self._sound_seconds = sound
         self._on_pictures = on_pictures
         self._guard = guard
         self._pictures = pictures
@@ -114,7 +115,7 @@ class ResultVerifier:
             raise
 
     def _decode_pictures(self) -> Iterator[tuple[int, VideoFrame]]:
-        frames, fps, duration, _ = self._expected
+        frames, fps, duration = self._expected
         count = 0
         with open_media(self._path) as container:
             stream = choose_video_stream(container, self._path)
@@ -155,8 +156,7 @@ class ResultVerifier:
             raise InvalidResult(f"pictures of {found} instead of {wanted}")
 
     def _require_sound(self) -> None:
-        _, _, duration, audio = self._expected
-        if not audio:
+        if (duration := self._sound_seconds) is None:
             return
         sound = measure_audio(self._path, self._guard)
         if not has_duration(sound, duration):

@@ -116,6 +116,7 @@ class VideoReader:
             height=height,
             fps=fps,
             frames=len(index),
+            start=int(index.pts[0]) * index.time_base,
             missing_pictures=max(0, missing_pictures(index.timestamps, fps) - index.repeated),
             repeated_pictures=index.repeated,
             not_shown_pictures=index.not_shown,

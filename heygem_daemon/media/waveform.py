@@ -25,15 +25,17 @@ def read_waveform(
     block: int = BLOCK_SAMPLES,
     voice_channel: int | None = None,
     guard: MediaGuard = NO_LIMITS,
+    delay: Fraction = Fraction(0),
 ) -> Iterator[NDArray[np.float32]]:
     """Yield consecutive blocks of ``block`` samples (the last shorter): float32, 16 kHz, -1 … 1.
 
-    Together they have round(duration · 16000) samples. ``voice_channel``: index of the channel to
+    Together they have round(duration · 16000) samples, and ``delay`` seconds of silence before
+    them. ``voice_channel``: index of the channel to
     take, as ``measure_audio`` finds it; None: the mean of all. What is missing or cannot be decoded
     is silence. Raises BadInput, TooLarge or EnvironmentFault.
     """
-    pending: list[NDArray[np.float32]] = []
-    waiting = 0
+    waiting = round(delay * SAMPLE_RATE)
+    pending = [np.zeros(waiting, np.float32)]
     for piece in resample(path, SAMPLE_RATE, 1, mean_or_channel(voice_channel), guard):
         pending.append(piece[0].clip(-1, 1))
         waiting += piece.shape[1]

@@ -108,15 +108,18 @@ def prepare_job(
         watch.begin(reporter.step)
         render, image = with_face_video(render, scratch, guard)
         reader = VideoReader(Path(render.video), scratch, guard)
-        inputs = replace(probe_inputs(Path(render.audio), reader), image=image)
+        is_own = render.audio == render.video
+        inputs = replace(probe_inputs(Path(render.audio), reader, is_own=is_own), image=image)
         require_encodable(render.options, inputs.video)
         require_disk_space_for(render, inputs)
     with reporter.stage("listen"):
+        delay = inputs.alignment.delay
         waveform = read_waveform(
-            Path(render.audio), voice_channel=inputs.audio.voice_channel, guard=guard
+            Path(render.audio), voice_channel=inputs.audio.voice_channel, guard=guard, delay=delay
         )
         samples = reporter.report_steps(waveform)
-        sound = speech_cache.get_or_extract(engine, inputs.audio_sha256, samples, watch.is_proven)
+        key = f"{inputs.audio_sha256} {delay}"
+        sound = speech_cache.get_or_extract(engine, key, samples, watch.is_proven)
         track = plan_track(render, MediaGuard(step=reporter.step, cores=render.cores))
     reader.keep_depth(encoder_of(render.options, inputs.video).deep)
     with reader:
@@ -202,8 +205,8 @@ class RenderJob:
 
     def build_timeline(self) -> Timeline:
         fps = self.reader.info.fps
-        frames = frame_count(self.inputs.audio.duration, fps)
-        return build_timeline(self.reader.timestamps, fps, frames, self.render.options.loop)
+        frames, held = frame_count(self.inputs.seconds, fps), self.inputs.alignment.held
+        return build_timeline(self.reader.timestamps, fps, frames, self.render.options.loop, held)
 
     def is_tracked(self, timeline: Timeline) -> bool:
         """Whether the cache has the template of the job."""
@@ -266,7 +269,9 @@ class RenderJob:
             len(timeline),
             self.inputs.audio.duration,
             on_pictures=lambda done: self.reporter.report_joined(done, len(timeline)),
-            track=replace(self.track, tags=tags_for(self.render)),
+            track=replace(
+                self.track, tags=tags_for(self.render), delay=self.inputs.alignment.delay
+            ),
         )
 
     def review(self, context: RenderContext, appraiser: Appraiser) -> Appraisal:
@@ -277,6 +282,7 @@ class RenderJob:
             self.result_path,
             len(timeline),
             timeline.fps,
+            self.inputs.seconds,
             self.inputs.audio.duration,
             on_pictures=progress.note_checked,
             guard=self.track.guard,

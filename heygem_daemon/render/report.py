@@ -4,6 +4,7 @@ import json
 import platform
 import resource
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from heygem_daemon.device.memory import device_memory
 from heygem_daemon.engines.base import Engine
 from heygem_daemon.media.image_signature import ImageInfo
 from heygem_daemon.media.probe import AudioInfo, VideoInfo
+from heygem_daemon.media.timeline import TOGETHER, Alignment
 from heygem_daemon.render.appraisal import Appraisal
 from heygem_daemon.render.draw import RenderContext
 
@@ -52,8 +54,15 @@ class Inputs:
     video: VideoInfo
     audio_sha256: str
     video_sha256: str
+    alignment: Alignment = TOGETHER
+    """When sound and video begin in the result."""
     image: ImageInfo | None = None
     """The image file from which ``video`` was made; None: it came as a video."""
+
+    @property
+    def seconds(self) -> Fraction:
+        """Length of the result: the sound's, and what precedes it."""
+        return self.alignment.delay + self.audio.duration
 
 
 def build_report(

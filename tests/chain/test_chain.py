@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 
 from heygem_daemon.engines.base import Box, Engine, Template
 from heygem_daemon.media.audio_measurement import measure_audio as measure_sound
+from heygem_daemon.media.audio_track import TrackOptions
+from heygem_daemon.media.mux import mux_segments
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.probe import probe_audio
 from heygem_daemon.media.timeline import build_timeline, frame_count
 from heygem_daemon.media.verify import verify_result
+from heygem_daemon.media.video_encoder import SegmentWriter
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
 from heygem_daemon.protocol import RenderOptions
 from heygem_daemon.render.draw import RenderContext, paint
-from tests.chain.conftest import DEMO, SHARED, predicted_opening
+from tests.chain.conftest import DEMO, SHARED, cut_sound, predicted_opening
 
 if TYPE_CHECKING:
     from tests.chain.conftest import Apertures, RenderPair, Result
@@ -159,6 +162,27 @@ def test_pixels_outside_the_mouth_region_are_identical_before_encoding(
     check_nothing_outside_changes(
         frames_of(engine, demo_sound, DEMO / "presenter.mp4", tmp_path / "cache")
     )
+
+
+def test_a_videos_own_sound_keeps_its_time_to_the_pictures(
+    tmp_path: Path, render_pair: "RenderPair"
+) -> None:
+    """Many cameras and recorders begin sound and pictures at different moments."""
+    sound, fps, delay = cut_sound(tmp_path / "speech.wav", 1.3), Fraction(25), Fraction(3, 10)
+    segment, video = tmp_path / "segment.mp4", tmp_path / "video.mp4"
+    with VideoReader(DEMO / "presenter.mp4") as reader:
+        size = reader.info.width, reader.info.height
+        with SegmentWriter(segment, *size, fps, reader.info.colour) as writer:
+            for picture in reader.read_range(0, 40):
+                writer.write(picture)
+    late = TrackOptions(delay=delay)
+    mux_segments([segment], sound, video, fps, 40, Fraction(13, 10), track=late)
+    result = render_pair(video, video).result
+    with VideoReader(result) as published:
+        assert published.frame_count == 40
+    starts = [measure_sound(path).start for path in (video, result)]
+    assert abs(starts[0] - delay) < Fraction(1, 40)
+    assert abs(starts[1] - starts[0]) <= Fraction(5, 1000)
 
 
 @needs_clips

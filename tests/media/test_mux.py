@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.config.choices import VideoCodec
+from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.audio_track import COMPATIBLE, TrackOptions, encode_ahead
 from heygem_daemon.media.mux import REPORT_INTERVAL_PICTURES, mux_segments
 from heygem_daemon.media.picture import ColourTags, Picture
@@ -303,7 +304,8 @@ def test_a_result_that_is_not_as_specified_is_reported(
     target = tmp_path / "result.mp4"
     mux_segments(write_segments(25, 25), make_sound("a.wav"), target, Fraction(25), 25, Fraction(1))
     checked: list[int] = []
-    ResultVerifier(target, 25, Fraction(25), Fraction(1), on_pictures=checked.append).finish()
+    second = Fraction(1)
+    ResultVerifier(target, 25, 25 * second, second, second, on_pictures=checked.append).finish()
     assert checked == [25]
     for frames, fps, duration, reason in (
         (24, Fraction(25), Fraction(1), "25 pictures instead of 24"),
@@ -337,3 +339,41 @@ def test_the_shape_of_the_pixels_is_kept(
     track = TrackOptions(is_pcm=codec == "prores")
     mux_segments([segment], make_sound("a.wav"), target, Fraction(25), 25, Fraction(1), track=track)
     assert probe_video(target).sample_aspect == aspect
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "is_pcm", "ahead"),
+    [
+        ("a.m4a", "aac", False, False),
+        ("a.wav", "pcm_s16le", False, False),
+        ("a.wav", "pcm_s16le", False, True),
+        ("a.wav", "pcm_s16le", True, False),
+    ],
+)
+@pytest.mark.parametrize("delay", [Fraction(1, 100), Fraction(3, 10)])
+def test_a_sound_that_begins_later_keeps_its_place(
+    make_sound: MakeFile,
+    write_segments: WriteSegments,
+    tmp_path: Path,
+    name: str,
+    codec: str,
+    is_pcm: bool,
+    ahead: bool,
+    delay: Fraction,
+) -> None:
+    sound, encoded = make_sound(name, codec, 1.6, 48_000), tmp_path / "ahead.m4a"
+    if ahead:
+        encode_ahead(sound, encoded, lambda: True)
+    track = TrackOptions(delay=delay, is_pcm=is_pcm, encoded_ahead=encoded if ahead else None)
+    target = tmp_path / ("result.mov" if is_pcm else "result.mp4")
+    duration, fps = probe_audio(sound).duration, Fraction(25)
+    frames = frame_count(duration + delay, fps)
+    done = mux_segments(
+        write_segments(frames, 20), sound, target, fps, frames, duration, track=track
+    )
+    assert ("copied" in done) == (codec == "aac")
+    ResultVerifier(target, frames, fps, duration + delay, duration).finish()
+    before = np.concatenate(list(read_waveform(sound, delay=delay)))
+    silence = np.zeros(round(measure_audio(target).start * 16_000), np.float32)
+    # An edit list counts milliseconds.
+    assert abs(lag(before, np.concatenate([silence, samples(target)]))) <= 16

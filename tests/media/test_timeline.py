@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from heygem_daemon.config.choices import Loop
 from heygem_daemon.media.timeline import (
+    TOGETHER,
+    Alignment,
     Timeline,
+    align,
     build_timeline,
     constant_rate_indices,
     frame_count,
@@ -119,3 +122,47 @@ def test_any_timestamps_give_the_specified_number_of_frames(
 def test_rule_21_duration_is_exact() -> None:
     fps = Fraction(30_000, 1001)
     assert Timeline(fps, np.zeros(30_000, dtype=np.int32)).duration == 1001
+
+
+SECOND = Fraction(1)
+
+
+@pytest.mark.parametrize(
+    ("sound", "picture", "alignment"),
+    [
+        ("0", "0", TOGETHER),
+        ("0.5", "0", Alignment(Fraction(1, 2))),
+        ("100.5", "100", Alignment(Fraction(1, 2))),
+        ("0", "0.08", Alignment(held=2)),
+        ("1.4", "1.43", Alignment(Fraction(1, 100), 1)),
+        ("0", "0.004", TOGETHER),
+        ("0.004", "0", TOGETHER),
+        ("-0.021", "0", Alignment(Fraction(19, 1000), 1)),
+        # Without a moment in common, one of the clocks is wrong.
+        ("5000", "0", TOGETHER),
+        ("0", "5000", TOGETHER),
+    ],
+)
+def test_sound_and_pictures_of_one_file_keep_their_times(
+    sound: str, picture: str, alignment: Alignment
+) -> None:
+    found = align((Fraction(sound), 3 * SECOND), (Fraction(picture), 4 * SECOND), Fraction(25))
+    assert found == alignment
+
+
+@given(st.fractions(-3, 3), st.integers(1, 120))
+def test_aligned_sound_and_pictures_are_in_sync(later: Fraction, rate: int) -> None:
+    found = align((later, 4 * SECOND), (Fraction(0), 4 * SECOND), Fraction(rate))
+    assert abs(found.delay - Fraction(found.held, rate) - later) <= Fraction(5, 1000)
+    assert found.delay >= 0
+    assert found.held >= 0
+
+
+def test_the_first_picture_is_held_until_the_video_begins() -> None:
+    times = np.arange(4) / 25
+    held = build_timeline(times, Fraction(25), 8, "restart", held=3)
+    assert held.source_indices.tolist() == [0, 0, 0, 0, 1, 2, 3, 0]
+    assert build_timeline(times, Fraction(25), 2, "freeze", held=3).source_indices.tolist() == [
+        0,
+        0,
+    ]

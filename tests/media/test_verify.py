@@ -74,7 +74,7 @@ def test_a_truncated_file_is_found(result: Path, tmp_path: Path) -> None:
 
 
 def test_chosen_pictures_can_be_read_during_the_check(result: Path) -> None:
-    verification = ResultVerifier(result, FRAMES, FPS, DURATION)
+    verification = ResultVerifier(result, FRAMES, FPS, DURATION, DURATION)
     seen = {
         picture.index: int(picture.y.mean()) for picture in verification.read_pictures([0, 7, 29])
     }
@@ -83,14 +83,14 @@ def test_chosen_pictures_can_be_read_during_the_check(result: Path) -> None:
 
 
 def test_pictures_that_were_not_read_are_checked_too(result: Path) -> None:
-    verification = ResultVerifier(result, FRAMES + 1, FPS, DURATION)
+    verification = ResultVerifier(result, FRAMES + 1, FPS, DURATION, DURATION)
     assert next(verification.read_pictures([3])).index == 3
     with pytest.raises(InvalidResult, match="30 pictures instead of 31"):
         verification.finish()
 
 
 def test_an_error_is_raised_while_reading_and_again_at_the_end(result: Path) -> None:
-    verification = ResultVerifier(result, FRAMES, Fraction(30), DURATION)
+    verification = ResultVerifier(result, FRAMES, Fraction(30), DURATION, DURATION)
     with pytest.raises(InvalidResult, match="picture 1 is shown at"):
         list(verification.read_pictures(range(FRAMES)))
     with pytest.raises(InvalidResult, match="picture 1 is shown at"):
