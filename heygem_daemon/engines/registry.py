@@ -31,10 +31,13 @@ def load_engine(
     """
     if name != AUTO and name not in ENGINES:
         raise WeightsUnavailable(f"there is no engine '{name}'; known: {', '.join(ENGINES)}")
+    is_first = not gc.get_freeze_count()
     gc.unfreeze()
     engine = _load(name, LoadOptions(weights, device, cache, threads, checkpoints=own_checkpoints))
-    # Loaded objects stay: walking all of them made each release of closed codecs cost 0.2 s.
-    gc.collect()
+    # Loaded objects stay: walking all of them made each release of closed codecs cost 0.2 s. The
+    # imports of the first engine leave no garbage; later there may be an engine that was replaced.
+    if not is_first:
+        gc.collect()
     gc.freeze()
     return engine
 

@@ -23,8 +23,8 @@ from heygem_daemon.media.timeline import Timeline
 WIDTH, HEIGHT = 1920, 1080
 FACE_PIXELS = 200.0
 """Distance of the outer eye corners of a head that fills half of the picture's height."""
-SOUND_SECONDS = 30
-"""As much as an engine processes at once."""
+SOUND_SECONDS = 10
+"""As much as an engine processes at once: a window of the speech encoder (``WindowPlan``)."""
 SEED = 7
 
 
