@@ -11,6 +11,8 @@ from av.filter import Graph
 
 TIME_BASE = Fraction(1, 50)
 """Of the filter's input; its times are not used."""
+NOT_YIELDED = -1
+"""Number of a frame that is only the one before another."""
 NumberedFrame = tuple[int, VideoFrame]
 
 
@@ -23,14 +25,22 @@ def deinterlaced(frames: Iterator[NumberedFrame]) -> Iterator[NumberedFrame]:
     """Yield a whole picture for each of ``frames``, under its number; progressive ones as they are.
 
     A picture is made from its neighbours, too: the first one is less good than it would be if the
-    one before it were known.
+    one before it were known. Progressive frames go by the filter until one of two fields comes.
     """
     graph: _Bwdif | None = None
+    before: NumberedFrame | None = None
     for number, frame in frames:
+        if graph is None and not is_interlaced(frame):
+            before = number, frame
+            yield before
+            continue
         if graph is None or not graph.accepts(frame):
             if graph is not None:
                 yield from graph.finish()
             graph = _Bwdif(frame)
+            if before is not None and graph.accepts(before[1]):
+                graph.show(before[1])
+            before = None
         yield from graph.filter(number, frame)
     if graph is not None:
         yield from graph.finish()
@@ -56,6 +66,10 @@ class _Bwdif:
         """Whether ``frame`` is of the size and pixel format of the first."""
         return _kind_of(frame) == self._kind
 
+    def show(self, frame: VideoFrame) -> None:
+        """Put a frame in that precedes the others, and is not to come out."""
+        deque(self.filter(NOT_YIELDED, frame), maxlen=0)
+
     def filter(self, number: int, frame: VideoFrame) -> Iterator[NumberedFrame]:
         """Put a frame in, and yield what comes out: a frame comes out when the next one is in."""
         frame.pts, frame.time_base = self._count, TIME_BASE
@@ -75,7 +89,9 @@ class _Bwdif:
                 frame = self._graph.vpull()
             except (NothingYet, NoMore):
                 return
-            yield self._numbers.popleft(), frame
+            number = self._numbers.popleft()
+            if number != NOT_YIELDED:
+                yield number, frame
 
 
 def _kind_of(frame: VideoFrame) -> tuple[int, int, str]:

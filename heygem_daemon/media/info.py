@@ -66,7 +66,8 @@ class VideoInfo:
     hdr: HdrSource | None = None
     """What is HDR about the file; None: it is SDR."""
     interlaced: bool = False
-    """Whether the pictures consist of two fields; they are read deinterlaced."""
+    """Whether the first picture, or one that was read, consists of two fields; such pictures are
+    read deinterlaced."""
     missing_pictures: int = 0
     """Frames, at the rate of the output, for which the time stamps have no picture: the one before
     is held."""

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.decoded_index import decode_frames
 from heygem_daemon.media.decoder_threads import set_threads
-from heygem_daemon.media.deinterlace import deinterlaced
+from heygem_daemon.media.deinterlace import deinterlaced, is_interlaced
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard, refuse_out_of_memory
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT, unreadable
 from heygem_daemon.media.source import free_closed_codecs, open_media
@@ -33,20 +33,23 @@ class VideoDecoder:
         on_damage: OnDamage,
         guard: MediaGuard = NO_LIMITS,
         on_fault: OnDamage = lambda _index: None,
-        deinterlace: bool = False,
+        on_fields: Callable[[], None] = lambda: None,
         beside_other_work: bool = False,
     ) -> None:
         """``stream``: number of the video stream. ``on_damage(i)`` is called for every frame that
         is replaced by its neighbour because it cannot be decoded, ``on_fault(i)`` for every one
-        that was decoded with errors, so that parts of it are made up. ``deinterlace``: frames of
-        two fields become whole pictures. ``beside_other_work``: see ``set_threads``."""
+        that was decoded with errors, so that parts of it are made up, ``on_fields()`` for every
+        one of two fields, of which a whole picture is made. ``beside_other_work``: see
+        ``set_threads``."""
         self._path = path
         self._stream = stream
         self._index = index
         self._on_damage = on_damage
         self._guard = guard
         self._on_fault = on_fault
-        self._deinterlace = deinterlace
+        self._on_fields = on_fields
+        self._has_fields = False
+        """Whether a frame of two fields has come."""
         self._beside_other_work = beside_other_work
         self._files = ExitStack()
         self._frames: Iterator[tuple[int, VideoFrame]] = iter(())
@@ -102,14 +105,16 @@ class VideoDecoder:
                 continue
             except OSError as error:
                 raise unreadable(self._path, error) from error
-            frames = self._numbered(container, stream)
-            if self._deinterlace:
-                # The first frame lacks the one before it, from which it would be made, too.
-                frames = islice(deinterlaced(frames), 1, None)
-            if self._start(frames) <= index and self._begins_on_time:
+            lacks_neighbour = self._has_fields
+            frames = deinterlaced(self._numbered(container, stream))
+            # The first frame lacks the one before it, from which it would be made, too.
+            first = self._start(islice(frames, 1 if lacks_neighbour else 0, None))
+            if self._has_fields and not lacks_neighbour:
+                self._seek_before(index)
                 return
-        frames = self._numbered(*self._open())
-        self._start(deinterlaced(frames) if self._deinterlace else frames)
+            if first <= index and self._begins_on_time:
+                return
+        self._start(deinterlaced(self._numbered(*self._open())))
 
     def _is_indexed(self, number: int, frame: VideoFrame) -> bool:
         """Whether a frame has the time of picture ``number``, which is a keyframe if it is one."""
@@ -118,7 +123,7 @@ class VideoDecoder:
 
     def _keyframe_row_for(self, index: int) -> int:
         """Return the row of the last keyframe from which frame ``index`` can be decoded."""
-        return self._index.keyframe_row_before(index - 1 if self._deinterlace else index)
+        return self._index.keyframe_row_before(index - 1 if self._has_fields else index)
 
     def _open(self) -> tuple[InputContainer, VideoStream]:
         # A frame or its iterator keeps a whole decoder alive: two would take twice the memory.
@@ -155,4 +160,7 @@ class VideoDecoder:
                     is_first = False
                 if frame.is_corrupt:
                     self._on_fault(number)
+                if is_interlaced(frame):
+                    self._has_fields = True
+                    self._on_fields()
                 yield number, frame

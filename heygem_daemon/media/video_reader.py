@@ -187,7 +187,7 @@ class VideoReader:
                     self._note_damage,
                     self.guard,
                     self._faulty.add,
-                    self.info.interlaced,
+                    self._note_fields,
                     beside_other_work,
                 )
             ) as decoder,
@@ -215,6 +215,10 @@ class VideoReader:
             first = next((n for n in self._index.keyframes[:, 0].tolist() if n >= batch[0]), 0)
             return [n for n in batch if n >= first] or batch
         return batch
+
+    def _note_fields(self) -> None:
+        if not self.info.interlaced:
+            self.info = replace(self.info, interlaced=True)
 
     def _note_damage(self, index: int) -> None:
         self._damaged.add(index)

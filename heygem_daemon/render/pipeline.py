@@ -301,20 +301,21 @@ class RenderJob:
         ``output``: entries for its section of that name.
         """
         report = self.result_path.with_name("report.json")
+        interlaced = self.reader.info.interlaced
         for warning in input_warnings(self.inputs, self.reader, context.timeline):
             stats.add_warning(warning)
         write_json(
             report,
             build_report(
                 self.engine,
-                self.inputs,
+                replace(self.inputs, video=replace(self.inputs.video, interlaced=interlaced)),
                 context,
                 stats,
                 appraisal,
                 {
                     **output,
                     "damaged_pictures": self.reader.damaged_count,
-                    "deinterlaced": self.inputs.video.interlaced,
+                    "deinterlaced": interlaced,
                 },
             ),
         )

@@ -17,6 +17,7 @@ from tests.media.video_files import (
     HEIGHT,
     WIDTH,
     comb,
+    copy_packets,
     interlaced_luma,
     is_upright,
     number_in,
@@ -116,6 +117,47 @@ def test_fields_become_whole_pictures_wherever_reading_begins(
             np.testing.assert_array_equal(again.y, whole[start].y)
         back = list(reader.read_indices(range(39, -1, -1)))
     for picture in back:
+        np.testing.assert_array_equal(picture.y, whole[picture.index].y)
+
+
+MIXED = [
+    (
+        "libx264",
+        {"x264-params": "tff=1:bframes=0:keyint=10"},
+        {"x264-params": "bframes=0:keyint=10"},
+    ),
+    ("mpeg2video", {"g": "12", "b": "2000000"}, {"g": "12", "b": "2000000"}),
+]
+
+
+@pytest.mark.parametrize(("codec", "options", "plain_options"), MIXED)
+@pytest.mark.parametrize("first_reading", [0, 25, 30, 31])
+def test_fields_after_whole_pictures_become_whole_pictures(
+    tmp_path: Path,
+    codec: str,
+    options: dict[str, str],
+    plain_options: dict[str, str],
+    first_reading: int,
+) -> None:
+    """A broadcast begins with a title, or goes on from a film to a studio."""
+    plain = [numbered_luma(number) for number in range(20)]
+    fields = [interlaced_luma(number) for number in range(20, 40)]
+    write_video(tmp_path / "1.ts", plain, codec, options=plain_options)
+    later = write_interlaced(tmp_path / "2.ts", fields, codec, True, options)
+    copy_packets(later, tmp_path / "3.ts", shift=20 * 3600)
+    path = tmp_path / "mixed.ts"
+    path.write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "3.ts").read_bytes())
+    with VideoReader(path) as reader:
+        assert reader.frame_count == 40
+        before = reader.info
+        early = next(reader.read_range(first_reading, first_reading + 1))
+        whole = list(reader.read_range())
+        assert (before.interlaced, reader.info.interlaced) == (False, True)
+        back = list(reader.read_indices(range(39, -1, -1)))
+    assert [number_in(picture.y) for picture in whole] == list(range(40))
+    assert max(comb(frame) for frame in fields) > 2
+    assert max(comb(picture.y) for picture in whole[20:]) < 1.5
+    for picture in [early, *back]:
         np.testing.assert_array_equal(picture.y, whole[picture.index].y)
 
 
