@@ -189,7 +189,7 @@ def add_encoded(
     """Add a stream for ``encode`` of the sound of ``path``: PCM or AAC."""
     if not track.is_pcm:
         return add_aac(target, sound, track)
-    codec = pcm_codec(path, is_changed=track.loudness is not None, guard=track.guard)
+    codec = pcm_codec(path, sound, is_changed=track.loudness is not None, guard=track.guard)
     return add_pcm(target, sound, codec)
 
 

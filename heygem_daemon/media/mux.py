@@ -30,6 +30,7 @@ from heygem_daemon.media.audio_track import (
 )
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.info import choose_video_stream
+from heygem_daemon.media.pcm_encoder import PCM_FLOAT
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import open_media, read_packets
 from heygem_daemon.media.video_codecs import tag_of
@@ -108,7 +109,7 @@ def _is_as_source(target: Path, sound: AudioMeasurement, track: TrackOptions) ->
 def _has_level(found: AudioMeasurement, sound: AudioMeasurement, track: TrackOptions) -> bool:
     if track.loudness is not None:
         return True
-    peak = min(1, sound.peak)
+    peak = sound.peak if found.codec == PCM_FLOAT else min(1, sound.peak)
     if sound.formats == 1:
         return abs(found.peak - peak) <= PCM_STEP
     # Parts were resampled, which moves their peaks.

@@ -10,6 +10,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
+from numpy.typing import NDArray
 
 from heygem_daemon.media.audio_decoder import open_sound
 from heygem_daemon.media.audio_measurement import AudioMeasurement
@@ -20,14 +21,22 @@ from heygem_daemon.media.samples import Samples
 
 SHALLOW = frozenset({"u8", "u8p", "s16", "s16p"})
 """Sample formats of FFmpeg's decoders that 16 bits hold exactly."""
-PCM_16, PCM_24 = "pcm_s16le", "pcm_s24le"
+PCM_16, PCM_24, PCM_FLOAT = "pcm_s16le", "pcm_s24le", "pcm_f32le"
+Interleaved = NDArray[np.int16] | NDArray[np.int32] | NDArray[np.float32]
+FLOATING = "pcm_f"
+"""How FFmpeg's names of PCM begin that can be louder than full scale."""
 
 
-def pcm_codec(path: Path, *, is_changed: bool, guard: MediaGuard = NO_LIMITS) -> str:
+def pcm_codec(
+    path: Path, sound: AudioMeasurement, *, is_changed: bool, guard: MediaGuard = NO_LIMITS
+) -> str:
     """Return the codec that holds the sound of ``path``: 24 bits where it is deeper than 16, or
-    where its loudness is changed. Raises BadInput or EnvironmentFault."""
-    with open_sound(path, guard) as sound:
-        sample_format = sound.stream.codec_context.format
+    where its loudness is changed; its own floats where they are louder than full scale. Raises
+    BadInput or EnvironmentFault."""
+    if not is_changed and sound.codec.startswith(FLOATING) and sound.peak > 1:
+        return PCM_FLOAT
+    with open_sound(path, guard) as opened:
+        sample_format = opened.stream.codec_context.format
         is_shallow = sample_format is not None and sample_format.name in SHALLOW
     return PCM_16 if is_shallow and not is_changed else PCM_24
 
@@ -58,12 +67,11 @@ def read_unchanged(
 def encode_pcm(blocks: Iterable[Samples], out: AudioStream) -> Iterator["Packet[Stream]"]:
     """Yield (channels, n) samples as packets for ``out``, a stream of ``add_pcm``."""
     context = out.codec_context
-    is_deep = context.name == PCM_24
+    name = {PCM_16: "s16", PCM_24: "s32", PCM_FLOAT: "flt"}[context.name]
     position = 0
     for samples in blocks:
         if samples.shape[1]:
-            values = _integers(samples, is_deep=is_deep)
-            name = "s32" if is_deep else "s16"
+            values = _interleaved(samples, name)
             frame = AudioFrame.from_ndarray(values, name, context.layout.name)
             frame.sample_rate = context.sample_rate
             frame.pts, frame.time_base = position, Fraction(1, context.sample_rate)
@@ -72,11 +80,13 @@ def encode_pcm(blocks: Iterable[Samples], out: AudioStream) -> Iterator["Packet[
     yield from out.encode(None)
 
 
-def _integers(samples: Samples, *, is_deep: bool) -> "np.typing.NDArray[np.signedinteger]":
-    """Return interleaved integers, shape (1, n · channels). 24 bits are the upper ones of 32, as
-    FFmpeg's encoder takes them. Values beyond full scale are clipped."""
-    full = 1 << (23 if is_deep else 15)
+def _interleaved(samples: Samples, name: str) -> Interleaved:
+    """Return values of FFmpeg's sample format ``name``, shape (1, n · channels). 24 bits are the
+    upper ones of 32, as FFmpeg's encoder takes them. Integers beyond full scale are clipped."""
+    if name == "flt":
+        return np.ascontiguousarray(samples.T, np.float32).reshape(1, -1)
+    full = 1 << (23 if name == "s32" else 15)
     scaled = np.clip(np.rint(samples.T.astype(np.float64) * full), -full, full - 1)
-    if is_deep:
+    if name == "s32":
         return np.ascontiguousarray(scaled.astype(np.int32) << 8).reshape(1, -1)
     return np.ascontiguousarray(scaled.astype(np.int16)).reshape(1, -1)

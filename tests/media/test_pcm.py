@@ -117,6 +117,20 @@ def test_any_sound_and_a_new_loudness_are_pcm(tmp_path: Path, segment: Path) -> 
     assert abs(measure_published(target).integrated + 23) < 0.2
 
 
+@pytest.mark.parametrize("bits", [32, 64])
+def test_floats_beyond_full_scale_are_not_clipped(tmp_path: Path, segment: Path, bits: int) -> None:
+    source = write_float_wav(tmp_path / "a.wav", 6 * tones(2, 48_000, 1.0), 48_000, bits)
+    sound, target = measure_audio(source), tmp_path / "result.mov"
+    assert sound.peak > 1
+    mux_segments([segment], source, target, Fraction(25), 25, sound.duration, track=PCM)
+    form, samples = decoded(target)
+    assert form == ("pcm_f32le", 48_000, "stereo")
+    assert np.abs(samples - decoded(source)[1]).max() < 2**-22
+    track = TrackOptions(is_pcm=True, loudness=plan_loudness(source, -23, is_pcm=True))
+    mux_segments([segment], source, target, Fraction(25), 25, sound.duration, track=track)
+    assert decoded(target)[0][0] == "pcm_s24le"
+
+
 def test_a_sound_whose_rate_changes_has_the_highest(tmp_path: Path, segment: Path) -> None:
     links = []
     for rate, channels in ((8_000, 1), (48_000, 2)):
