@@ -21,7 +21,7 @@ from heygem_daemon.media.source import (
     is_truncated,
     is_unset_size,
 )
-from heygem_daemon.media.xing import stated_mp3_seconds
+from heygem_daemon.media.xing import has_stated_bytes, stated_mp3_seconds
 
 Verdict = Literal["whole", "short", "doubtful", "truncated"]
 """'short': a little is missing. 'doubtful': the header is wrong, or almost all is missing."""
@@ -50,7 +50,8 @@ def stated_seconds(
             return Fraction(0)
         return found * sizes.announced / sizes.present
     if "mp3" in names:
-        return stated_mp3_seconds(path)
+        stated_length = stated_mp3_seconds(path)
+        return min(stated_length, found) if has_stated_bytes(path) else stated_length
     actual, stated = file_size(path), stated_file_size(path)
     if stated > actual:
         return found * stated / actual

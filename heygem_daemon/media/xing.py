@@ -1,5 +1,6 @@
 """Read the length that the first frame of an MP3 file states (Xing, Info and VBRI tags)."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,22 +11,49 @@ SEARCH_BYTES = 1 << 16
 SIDE_INFO_BYTES = {(3, 1): 17, (3, 2): 32, (2, 1): 9, (2, 2): 17}
 """Bytes between header and tag, by MPEG version (3: version 1; else 2) and channels."""
 RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-HAS_FRAMES = 1
+HAS_FRAMES, HAS_BYTES = 1, 2
+TAGS = (b"Xing", b"Info", b"VBRI")
 VBRI_OFFSET = 32
 
 
 def stated_mp3_seconds(path: Path) -> Fraction:
     """Return the stated length; 0 where there is no tag. Raises OSError."""
-    with reading(path) as file:
-        head = file.read(10)
-        tag = head[:3] == b"ID3" and len(head) == 10
-        file.seek(10 + _id3_bytes(head) if tag else 0)
-        block = file.read(SEARCH_BYTES)
-    for name in (b"Xing", b"Info", b"VBRI"):
+    block, _ = _read_first_frame(path)
+    for name in TAGS:
         at = block.find(name)
         if at > 0 and (seconds := _seconds(block, at, name)):
             return seconds
     return Fraction(0)
+
+
+def has_stated_bytes(path: Path) -> bool:
+    """Whether all bytes are there that the tag states: if there are fewer frames, then their number
+    in the tag is wrong. False where it states no bytes. Raises OSError."""
+    block, present = _read_first_frame(path)
+    for name in TAGS:
+        at = block.find(name)
+        if at > 0 and _seconds(block, at, name):
+            return 0 < _stated_bytes(block, at, name) <= present
+    return False
+
+
+def _read_first_frame(path: Path) -> tuple[bytes, int]:
+    """Return the file from behind its ID3 tag, ``SEARCH_BYTES`` at most, and how long that is."""
+    with reading(path) as file:
+        head = file.read(10)
+        tag = head[:3] == b"ID3" and len(head) == 10
+        begin = 10 + _id3_bytes(head) if tag else 0
+        size = file.seek(0, os.SEEK_END)
+        file.seek(begin)
+        return file.read(SEARCH_BYTES), size - begin
+
+
+def _stated_bytes(block: bytes, at: int, name: bytes) -> int:
+    """Return how many bytes the tag at ``at`` states; 0 where it states none."""
+    if name == b"VBRI":
+        return int.from_bytes(block[at + 10 : at + 14], "big")
+    flags, both = int.from_bytes(block[at + 4 : at + 8], "big"), HAS_FRAMES | HAS_BYTES
+    return int.from_bytes(block[at + 12 : at + 16], "big") if flags & both == both else 0
 
 
 def _id3_bytes(head: bytes) -> int:

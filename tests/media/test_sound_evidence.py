@@ -135,6 +135,22 @@ def test_an_mp3_states_its_length(tmp_path: Path, rate: int, layout: str) -> Non
     assert stated_mp3_seconds(cut) == 0
 
 
+def test_an_mp3_with_all_its_bytes_is_whole_whatever_its_number_of_frames(tmp_path: Path) -> None:
+    path = write_sound(
+        tmp_path / "a.mp3", "libmp3lame", tones(2, 44_100, 3.0), 44_100, "stereo", format="mp3"
+    )
+    data = bytearray(path.read_bytes())
+    at = max(data.find(b"Xing"), data.find(b"Info"))
+    frames = int.from_bytes(data[at + 8 : at + 12], "big")
+    data[at + 8 : at + 12] = (4 * frames).to_bytes(4, "big")
+    path.write_bytes(data)
+    assert stated_mp3_seconds(path) > 11
+    assert abs(measure_audio(path).duration - 3) < Fraction(1, 8)
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(BadInput, match="truncated"):
+        measure_audio(path)
+
+
 def test_an_ogg_without_its_end_is_told(tmp_path: Path) -> None:
     path = write_sound(
         tmp_path / "a.opus", "libopus", tones(2, 48_000, 6.0), 48_000, "stereo", format="ogg"
