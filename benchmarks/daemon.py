@@ -45,6 +45,8 @@ def render_pairs(audio: Path, video: Path, spool: Path, names: list[str]) -> Run
 def render_jobs(sounds: Mapping[str, Path], video: Path, spool: Path) -> Run:
     """Let ``video`` speak each of ``sounds``, by job name, with a new daemon and a new worker.
 
+    One job follows the other: two workers would track the video at the same time.
+
     Raises SystemExit with the log if the daemon fails.
     """
     inbox = spool / "inbox"
@@ -54,9 +56,8 @@ def render_jobs(sounds: Mapping[str, Path], video: Path, spool: Path) -> Run:
         shutil.copyfile(video, inbox / f"{name}{video.suffix}")
     command = [str(Path(sys.executable).with_name("heygem-daemon")), "once"]
     with (spool / "console.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env=os.environ | {"HEYGEM_SPOOL": str(spool)}, stdout=log, stderr=log
-        )
+        settings = {"HEYGEM_SPOOL": str(spool), "HEYGEM_CPU_WORKERS": "1"}
+        process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
         supervisor = 0
         while process.poll() is None:
             supervisor = max(supervisor, peak_bytes(process.pid))
