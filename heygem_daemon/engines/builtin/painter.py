@@ -72,13 +72,21 @@ def paint_mouth(crop: torch.Tensor, skin: torch.Tensor, inputs: PaintInputs) -> 
     ``skin``: (3,), as ``measure_skin_colour`` returns it.
     """
     painted = warp(crop, inputs.view, inputs.fields, inputs.row)
+    paint_inside(painted, crop, skin, inputs)
+    return painted
+
+
+def paint_inside(
+    painted: torch.Tensor, crop: torch.Tensor, skin: torch.Tensor, inputs: PaintInputs
+) -> None:
+    """Draw what is between the moved lips into ``painted``, in place; parameters as for
+    ``paint_mouth``."""
     opening = _opening(crop, skin, inputs)
     if opening is not None:
         if inputs.donors or inputs.painted_share > 0:
             _fill(painted, crop, inputs, opening)
         if inputs.closing > 0:
             _draw_lip_line(painted, inputs, opening)
-    return painted
 
 
 def measure_skin_colour(crop: torch.Tensor, view: PlaneView) -> torch.Tensor:

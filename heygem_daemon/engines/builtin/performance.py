@@ -21,44 +21,23 @@ from heygem_daemon.engines.builtin.interior.mouth_interior import (
     measure_usual_sharpness,
 )
 from heygem_daemon.engines.builtin.interior.teeth_placement import place_teeth
-from heygem_daemon.engines.builtin.painter import PaintInputs, measure_skin_colour, paint_mouth
-from heygem_daemon.engines.builtin.warp.aim import (
-    interior_visibility,
-    measure_tuck,
-    move_landmarks,
-    tuck_depth,
+from heygem_daemon.engines.builtin.motion import (
+    InnerLips,
+    MouthMotion,
+    compute_donor_motion,
+    compute_motion,
+    inner_lips,
 )
-from heygem_daemon.engines.builtin.warp.field import WarpFields, build_warp_fields, inner_lip_lines
+from heygem_daemon.engines.builtin.painter import PaintInputs, measure_skin_colour, paint_mouth
 from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView, crop_view
 from heygem_daemon.engines.builtin.warp.person import Person
 from heygem_daemon.engines.builtin.warp.steadying import steady_shapes
-from heygem_daemon.face.reading.landmarks import INNER_UPPER_LIP
+from heygem_daemon.engines.builtin.whole_mouth import WholeMouth, blend_whole_mouths
 
 BLOCK_FRAMES = 16
 """Output frames whose motion is computed at once."""
 SHARPNESS_SAMPLES = 24
 """Approximate number of mouths of a bank from which the usual sharpness is measured."""
-
-
-@dataclass(frozen=True, slots=True)
-class InnerLips:
-    """The inner lips of B faces in the mouth's plane."""
-
-    lines: Floats
-    """(B, 2, LINE_SAMPLES): the y of the upper and the lower lip at each x, IOD."""
-    corners: Floats
-    """(B, 2, 2): where the lips end, IOD."""
-
-
-@dataclass(frozen=True, slots=True)
-class MouthMotion:
-    """The motion of B output frames."""
-
-    fields: WarpFields
-    lips: InnerLips
-    """The inner lips in the source pictures."""
-    closing: Floats
-    """(B,), how far the mouth closes over its teeth, 0-1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +55,7 @@ class MouthPlan:
     strength: Floats
     """(N,), 0 (untouched) to 1."""
     donors: DonorSelection
-    """Whose mouth lends its inside."""
+    """Whose mouth is shown, with its lips and the skin around them."""
     painted_shares: Floats
     """(N,), share of the mouth's inside that is painted, 0-1."""
 
@@ -139,7 +118,7 @@ class MouthPerformance(FullColourPerformance):
             view=view,
             fields=motion.fields,
             row=row,
-            donors=self._donor_mouths(frame, own_mouth),
+            donors=self._inside(frame, own_mouth),
             painted_share=float(plan.painted_shares[frame]),
             closing=float(motion.closing[row]),
             black=self._black,
@@ -147,7 +126,9 @@ class MouthPerformance(FullColourPerformance):
             borrowed=self._borrowed,
             teeth=self._teeth[int(person.track.person[source])],
         )
-        return paint_mouth(crop, skin, inputs)
+        painted = paint_mouth(crop, skin, inputs)
+        blend_whole_mouths(painted, inputs, self._whole_mouths(frame, block))
+        return painted
 
     def _find_block(self, frame: int) -> "_MotionBlock":
         """Return the block that holds ``frame``: the last one used, or a new one."""
@@ -160,37 +141,66 @@ class MouthPerformance(FullColourPerformance):
         plan = self.plan
         last = min((number + 1) * BLOCK_FRAMES, len(plan.boxes))
         frames = [k for k in range(number * BLOCK_FRAMES, last) if plan.boxes[k] is not None]
-        has_donor = np.where(plan.donors.first[frames] < len(self._bank), 1, 0)
         sources, strength = plan.sources[frames].astype(np.intp), plan.strength[frames]
         steadying = steady_shapes(self._person, sources, self._basis)
         motion = compute_motion(
             self._person,
             sources,
             plan.drawn_targets[frames],
-            np.maximum(strength * has_donor, plan.painted_shares[frames]),
+            plan.painted_shares[frames],
             self._basis,
             strength[:, None, None] * steadying,
         )
-        return _MotionBlock(number, {frame: place for place, frame in enumerate(frames)}, motion)
+        lent = [(frame, *portion) for frame in frames for portion in self._portions(frame)]
+        shown = [frame for frame, _, _ in lent]
+        donor_motion = compute_donor_motion(
+            self._person,
+            plan.sources[shown].astype(np.intp),
+            self._bank.sources[[donor for _, donor, _ in lent]].astype(np.intp),
+            plan.targets[shown],
+            self._basis,
+            _mixture(np.array(shown), np.array([share for _, _, share in lent], np.float32)),
+        )
+        return _MotionBlock(
+            number,
+            {frame: place for place, frame in enumerate(frames)},
+            motion,
+            {(frame, donor): place for place, (frame, donor, _) in enumerate(lent)},
+            donor_motion,
+        )
 
-    def _donor_mouths(self, frame: int, own_mouth: "_DonorSource") -> tuple[DonorMouth, ...]:
-        """Return the donors of a frame with their shares; the frame's own mouth fills the rest."""
+    def _portions(self, frame: int) -> list[tuple[int, float]]:
+        """Return the donors of a frame with their shares; its own mouth has the rest."""
         selection, strength = self.plan.donors, float(self.plan.strength[frame])
         share = strength * float(selection.share[frame])
         portions = [
             (int(selection.first[frame]), strength - share),
             (int(selection.second[frame]), share),
         ]
-        others = [
+        return [
             (donor, portion)
             for donor, portion in portions
             if donor < len(self._bank) and portion > 0
         ]
-        rest = 1 - float(self.plan.painted_shares[frame]) - sum(portion for _, portion in others)
-        mouths = [self._donor_source(donor).with_share(portion) for donor, portion in others]
-        if rest > 0:
-            mouths.append(own_mouth.with_share(rest))
-        return tuple(mouths)
+
+    def _inside(self, frame: int, own_mouth: "_DonorSource") -> tuple[DonorMouth, ...]:
+        """Return what lends the inside to the frame's own mouth: itself, if any of it is seen."""
+        covered = sum(portion for _, portion in self._portions(frame))
+        share = 1 - float(self.plan.painted_shares[frame])
+        return (own_mouth.with_share(share),) if covered < 1 and share > 0 else ()
+
+    def _whole_mouths(self, frame: int, block: "_MotionBlock") -> tuple[WholeMouth, ...]:
+        motion = block.donor_motion
+        rows = [(block.donor_rows[frame, d], d, share) for d, share in self._portions(frame)]
+        return tuple(
+            WholeMouth(
+                self._donor_source(donor).with_share(share),
+                motion.fields,
+                row,
+                float(motion.closing[row]),
+            )
+            for row, donor, share in rows
+        )
 
     def _donor_source(self, donor: int) -> "_DonorSource":
         bank = self._bank
@@ -200,37 +210,11 @@ class MouthPerformance(FullColourPerformance):
         return _DonorSource(patch, patch_view(*patch.shape[1:]), axes, skin, self._lips, donor)
 
 
-def inner_lips(points: Floats) -> InnerLips:
-    """Return the inner lips of faces with landmarks (B, 478, 2) in the plane."""
-    return InnerLips(inner_lip_lines(points), points[:, [INNER_UPPER_LIP[0], INNER_UPPER_LIP[-1]]])
-
-
-def compute_motion(
-    person: Person,
-    sources: NDArray[np.intp],
-    target: Floats,
-    replaced_share: Floats,
-    basis: Floats,
-    steadying: Floats | None = None,
-) -> MouthMotion:
-    """Return the motion of B output frames.
-
-    The frames show the pictures ``sources`` (B,) with the mouth parameters ``target`` (B, 4).
-    ``replaced_share``: (B,), the share of the mouth's inside that comes from elsewhere, 0-1;
-    ``basis``: (4, 478, 3), as in ``MouthShape``; ``steadying``: (B, 478, 3), a movement as from
-    ``steady_shapes`` that comes before; None: none.
-    """
-    canonical = person.canonical_landmarks(sources)
-    current = person.plane_landmarks(sources)
-    steady = canonical if steadying is None else canonical + steadying
-    movement = move_landmarks(steady, target, basis) - canonical
-    drawn = current + person.planes.project_movement(sources, movement)
-    closing, distance = measure_tuck(current, drawn)
-    tuck = np.maximum(closing, replaced_share * interior_visibility(current))
-    depth = tuck_depth(tuck, distance * closing, person.pose.scale[sources])
-    return MouthMotion(
-        build_warp_fields(current, drawn, depth, closing), inner_lips(current), closing
-    )
+def _mixture(frames: NDArray[np.intp], shares: Floats) -> Floats:
+    """Return (B, B), the share of each of B mouths in what its frame shows, 0 in others."""
+    weights = (frames[:, None] == frames) * shares
+    mixture: Floats = weights / weights.sum(axis=1, keepdims=True)
+    return mixture
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +225,16 @@ class _MotionBlock:
     rows: dict[int, int]
     """Frame number to row of ``motion``."""
     motion: MouthMotion
+    """Of the own mouths."""
+    donor_rows: dict[tuple[int, int], int]
+    """Frame number and donor number to row of ``donor_motion``."""
+    donor_motion: MouthMotion
+    """Of the donors."""
 
 
 @dataclass(frozen=True, slots=True)
 class _DonorSource:
-    """A picture of a mouth that can lend its inside."""
+    """A picture of a mouth that can be shown."""
 
     picture: torch.Tensor
     view: PlaneView

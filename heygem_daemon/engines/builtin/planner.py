@@ -1,7 +1,7 @@
 """Plan a whole job before its first frame is drawn.
 
-The plan holds the mouth parameters of every output frame, the mouths that lend their inside, and
-the share that is painted.
+The plan holds the mouth parameters of every output frame, the mouths that it shows, and the share
+of their inside that is painted.
 
 Two corrections are applied to the target parameters. The aperture's speed is limited. The width is
 compensated: a tracker, like a viewer, locates the corners of a mouth by what surrounds them, so the
@@ -183,7 +183,7 @@ def build_performance(
     median_width = median_widths(person.parameters, person.track.person)[sources]
     bank = load_bank(person, template)
     if np.nanpercentile(person.parameters[:, APERTURE], 97) < LEAST_DONOR_APERTURE:
-        bank = MouthBank(bank.patches[:0], bank.sources[:0], bank.skin[:0])
+        bank = MouthBank(bank.patches[:0], bank.sources[:0], bank.skin[:0], bank.sharpness[:0])
     plan = MouthPlan(
         sources=sources,
         boxes=boxes,
@@ -204,24 +204,22 @@ def build_performance(
 def choose_donors(
     person: Person, bank: MouthBank, sources: NDArray[np.int32], targets: Floats
 ) -> DonorSelection:
-    """Choose whose mouth lends its inside to each output frame."""
+    """Choose whose mouth each output frame shows."""
     source, angles = fill_gaps(person.parameters)[sources], fill_gaps(person.angles)[sources]
     donor_parameters, donor_angles = person.parameters[bank.sources], person.angles[bank.sources]
     requirements = DonorRequirements(
-        targets[:, APERTURE],
-        targets[:, WIDTH],
-        source[:, APERTURE],
-        source[:, WIDTH],
+        targets,
+        source,
         angles[:, 0],
         angles[:, 1],
         person.track.person[sources],
     )
     donors = Donors(
         bank.sources,
-        donor_parameters[:, APERTURE],
-        donor_parameters[:, WIDTH],
+        donor_parameters,
         donor_angles[:, 0],
         donor_angles[:, 1],
+        bank.sharpness,
         person.track.person[bank.sources],
     )
     return select_donors(requirements, donors)

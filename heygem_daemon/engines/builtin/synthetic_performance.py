@@ -46,7 +46,9 @@ def build_synthetic_performance(
         painted_shares=np.full(frames, 0.5, np.float32),
     )
     empty = np.zeros((0, 3, 1, 1), np.uint8)
-    bank = MouthBank(empty, np.zeros(0, np.int32), np.zeros((0, 3), np.float32))
+    bank = MouthBank(
+        empty, np.zeros(0, np.int32), np.zeros((0, 3), np.float32), np.zeros(0, np.float32)
+    )
     summary = PerformanceSummary(coverage=1.0)
     borrowed = borrow_interior(interior, device)
     return MouthPerformance(plan, person, bank, borrowed, shape.basis, 16.0, device, summary)

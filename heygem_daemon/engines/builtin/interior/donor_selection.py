@@ -1,4 +1,4 @@
-"""Selects, for a whole job at once, whose mouth lends its inside to each output frame."""
+"""Selects, for a whole job at once, whose mouth each output frame shows."""
 
 from dataclasses import dataclass
 
@@ -6,44 +6,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
+from heygem_daemon.face.tracking.mouth import APERTURE
 
-APERTURE_COST = 6.0
-"""Cost per IOD of difference between a donor's aperture and the target."""
-STRETCH_PENALTY = 1.8
-"""Factor for a donor that must be stretched open: it looks worse than a squeezed one."""
-WIDTH_COST = 2.0
-"""Cost per IOD of difference between a donor's width and the target."""
+SHAPE_COST = np.array([6.0, 3.0, 6.0, 3.0])
+"""Cost per IOD of difference between each mouth parameter of a donor and of the target."""
+OPENING_COST, LEAST_OPENING = 0.4, 0.02
+"""Cost of an aperture that is e times as large or small, and what is added to both, IOD: shut lips
+have no inside to show, and lips that are slightly apart show teeth."""
 TURN_COST = 0.02
 """Cost per degree of yaw and of pitch between donor and frame."""
+BLUR_COST = 0.6
+"""Cost of a donor that has 1 / e of the usual energy of edges: a mouth that is less sharp than the
+face around it looks pasted."""
 OTHER_PERSON_COST = 100.0
 """Keeps every person from getting another person's mouth."""
-JUMP_COST = 1.5
-"""Cost of a change to a distant donor. Teeth that change while the mouth is open are noticed at
-once; a donor that is open a little too wide hardly is, because the surplus is left out. With a
-cost of 0.3, six faces with two audio files changed donor in the open mouth once per second; with
-this value, once in 100 seconds, and the donors still fit to within 0.002 IOD."""
-NEIGHBOUR_COST = 0.02
-"""Cost of a step to a neighbouring donor, per position in the bank."""
+SHUT_JUMP_COST, OPEN_JUMP_COST = 0.2, 1.5
+"""Cost of a change to a distant donor, of a shut and of an open mouth. Teeth that change while the
+mouth is open are noticed at once; a donor that is open a little too wide hardly is."""
+NEIGHBOUR_COST = 0.1
+"""Cost of a step to a neighbouring donor, per position in the bank: a donor that stays does not
+tremble."""
 NEIGHBOUR_DISTANCE = 3
 """Donors whose source indices differ by at most this much are neighbours."""
 SHUT_APERTURE = 0.04
-"""Below this aperture, IOD, a change of donor is hardly visible and costs less in proportion."""
-CROSS_FADE_SHARES = (0.33, 0.33)
-"""Share of the other donor in the last frame before and in the first frame after a change."""
+"""Below this aperture, IOD, a change of donor is less visible and costs less in proportion."""
+CROSS_FADE_SHARES = (0.4, 0.2)
+"""Share of the other donor in the last frames before and in the first frames after a change, from
+the change on."""
 
 
 @dataclass(frozen=True, slots=True)
 class DonorRequirements:
     """What each of N output frames needs."""
 
-    aperture: Floats
-    """(N,), target aperture, IOD."""
-    width: Floats
-    """(N,), target width, IOD."""
-    own_aperture: Floats
-    """(N,), aperture in the source picture, IOD."""
-    own_width: Floats
-    """(N,), width in the source picture, IOD."""
+    target: Floats
+    """(N, 4), target mouth parameters, IOD."""
+    own: Floats
+    """(N, 4), mouth parameters in the source picture, IOD."""
     yaw: Floats
     """(N,), degrees."""
     pitch: Floats
@@ -58,14 +57,14 @@ class Donors:
 
     sources: NDArray[np.int32]
     """(K,), source indices, ascending."""
-    aperture: Floats
-    """(K,), IOD."""
-    width: Floats
-    """(K,), IOD."""
+    parameters: Floats
+    """(K, 4), mouth parameters, IOD."""
     yaw: Floats
     """(K,), degrees."""
     pitch: Floats
     """(K,), degrees."""
+    sharpness: Floats
+    """(K,), as ``MouthBank.sharpness``."""
     person: NDArray[np.int16]
     """(K,), number of the person."""
 
@@ -91,15 +90,16 @@ def select_donors(requirements: DonorRequirements, donors: Donors) -> DonorSelec
 
 def find_cheapest_donors(requirements: DonorRequirements, donors: Donors) -> NDArray[np.int32]:
     """Return the donor of each output frame, (N,); K stands for the frame's own mouth."""
-    count, donor_count = len(requirements.aperture), len(donors.sources)
+    count, donor_count = len(requirements.target), len(donors.sources)
     neighbours = _neighbours(donors.sources)
     total = np.zeros(donor_count + 1)
     came_from = np.zeros((count, donor_count + 1), np.int16)
+    openness = np.clip(requirements.target[:, APERTURE] / SHUT_APERTURE, 0, 1)
+    jump_costs = SHUT_JUMP_COST + (OPEN_JUMP_COST - SHUT_JUMP_COST) * openness
     for frame in range(count):
-        visibility = min(1.0, float(requirements.aperture[frame]) / SHUT_APERTURE)
         if frame:
-            total, came_from[frame] = _step(total, neighbours, visibility)
-        total = total + visibility * _cost(requirements, donors, frame)
+            total, came_from[frame] = _step(total, neighbours, float(jump_costs[frame]))
+        total = total + _cost(requirements, donors, frame)
     path = np.empty(count, np.int32)
     path[-1] = total.argmin()
     for frame in range(count - 1, 0, -1):
@@ -117,9 +117,15 @@ def cross_fade(
     """
     second = path.copy()
     share = np.zeros(len(path), np.float32)
-    changes = np.flatnonzero(_jumps(path, sources) & (person[1:] == person[:-1])) + 1
-    second[changes - 1], share[changes - 1] = path[changes], CROSS_FADE_SHARES[0]
-    second[changes], share[changes] = path[changes - 1], CROSS_FADE_SHARES[1]
+    jumps = _jumps(path, sources)
+    ends = [0, *(np.flatnonzero(jumps | (person[1:] != person[:-1])) + 1).tolist(), len(path)]
+    for before, change, after in zip(ends, ends[1:], ends[2:], strict=False):
+        if person[change] != person[change - 1]:
+            continue
+        for step, other_share in enumerate(CROSS_FADE_SHARES):
+            for frame, other in ((change - 1 - step, change), (change + step, change - 1)):
+                if before <= frame < after and share[frame] < other_share:
+                    second[frame], share[frame] = path[other], other_share
     return DonorSelection(path, second, share)
 
 
@@ -152,17 +158,17 @@ def _neighbours(sources: NDArray[np.int32]) -> list[tuple[int, NDArray[np.intp]]
 
 
 def _step(
-    total: NDArray[np.float64], neighbours: list[tuple[int, NDArray[np.intp]]], visibility: float
+    total: NDArray[np.float64], neighbours: list[tuple[int, NDArray[np.intp]]], jump_cost: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Return the lowest cost to reach each donor, and where from: stay, neighbour, or jump."""
     source = np.arange(len(total), dtype=np.int32)
     best = total.copy()
     cheapest_of_all = int(total.argmin())
-    jump = total[cheapest_of_all] + JUMP_COST * visibility
+    jump = total[cheapest_of_all] + jump_cost
     source[jump < best] = cheapest_of_all
     best = np.minimum(best, jump)
     for offset, positions in neighbours:
-        steps = total[positions + offset] + NEIGHBOUR_COST * visibility * abs(offset)
+        steps = total[positions + offset] + NEIGHBOUR_COST * abs(offset)
         better = steps < best[positions]
         best[positions[better]] = steps[better]
         source[positions[better]] = positions[better] + offset
@@ -171,14 +177,16 @@ def _step(
 
 def _cost(requirements: DonorRequirements, donors: Donors, frame: int) -> NDArray[np.float64]:
     """Return the cost of each donor and of the frame's own mouth, (K + 1,)."""
-    apertures = np.append(donors.aperture, requirements.own_aperture[frame]).astype(np.float64)
-    widths = np.append(donors.width, requirements.own_width[frame])
+    shapes = np.vstack([donors.parameters, requirements.own[frame]]).astype(np.float64)
     turn = np.abs(donors.yaw - requirements.yaw[frame]) + np.abs(
         donors.pitch - requirements.pitch[frame]
     )
-    error = apertures - requirements.aperture[frame]
-    cost: NDArray[np.float64] = APERTURE_COST * np.where(error < 0, -STRETCH_PENALTY * error, error)
-    cost += WIDTH_COST * np.abs(widths - requirements.width[frame])
+    difference = np.abs(shapes - requirements.target[frame])
+    cost: NDArray[np.float64] = (SHAPE_COST * difference).sum(axis=1)
+    openings = np.log(shapes[:, APERTURE] + LEAST_OPENING)
+    wanted = np.log(float(requirements.target[frame, APERTURE]) + LEAST_OPENING)
+    cost += OPENING_COST * np.abs(openings - wanted)
     cost[:-1] += TURN_COST * turn
+    cost[:-1] += BLUR_COST * np.maximum(-donors.sharpness, 0)
     cost[:-1] += OTHER_PERSON_COST * (donors.person != requirements.person[frame])
     return cost

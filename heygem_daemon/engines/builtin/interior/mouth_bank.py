@@ -1,4 +1,4 @@
-"""The mouth bank: the inside of a person's mouth, cut from frames in which it is open.
+"""The mouth bank: a person's mouth, cut from frames that show it as open as it ever is.
 
 Patches lie in the mouth's plane, so that a patch from a turned head fits a frame that looks
 straight ahead. The bank is limited in number and size, and stored with the template.
@@ -16,18 +16,20 @@ from heygem_daemon.device.arrays import Floats
 from heygem_daemon.engines.base import Template
 from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView
 from heygem_daemon.engines.builtin.warp.person import Person
-from heygem_daemon.engines.builtin.warp.sampling import sample_bicubic, sampling_grid
+from heygem_daemon.engines.builtin.warp.sampling import (
+    restore_sharpness,
+    sample_bicubic,
+    sampling_grid,
+)
 from heygem_daemon.face.tracking import mouth
 from heygem_daemon.media.kept_crops import Corners
 from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.shown_pixels import in_shown_pixels
 from heygem_daemon.media.video_reader import VideoReader
 
-BANK_FILE = "builtin-mouths-v4.safetensors"
+BANK_FILE = "builtin-mouths-v5.safetensors"
 PATCH_LIMIT, PATCH_LIMIT_BYTES = 200, 64 << 20
 """Maximum number of patches and of bytes in memory: large patches are fewer."""
-OPEN_APERTURE = 0.03
-"""Aperture from which the inside of a mouth is visible, IOD."""
 YAW_LIMIT = 30.0
 """Patches are cut only from heads that are turned by less than this, degrees."""
 PATCH_LEFT, PATCH_RIGHT, PATCH_TOP, PATCH_BOTTOM = -0.5, 0.5, -0.3, 0.45
@@ -45,10 +47,15 @@ SKIN_X = np.linspace(-0.42, 0.42, 8, dtype=np.float32)
 SKIN_Y = np.array([-0.2, 0.3], dtype=np.float32)
 """Rows at which the skin around the mouth is sampled, IOD in the mouth's plane."""
 
+PATCH_RIM = 0.15
+"""Share of a patch's height and width that does not count for its sharpness, on every side."""
+OPENING_OFFSET = 0.01
+"""Added to an aperture, whose root predicts how many edges a mouth has, IOD."""
+
 
 @dataclass(frozen=True, slots=True)
 class MouthBank:
-    """N patches of open mouths. N may be 0."""
+    """N patches of mouths. N may be 0."""
 
     patches: NDArray[np.uint8]
     """uint8 (N, 3, h, w), Y, U, V."""
@@ -56,6 +63,8 @@ class MouthBank:
     """(N,), source indices, ascending."""
     skin: Floats
     """float32 (N, 3), mean code values of the skin around the mouth."""
+    sharpness: Floats
+    """float32 (N,), as from ``relative_sharpness``."""
 
     def __len__(self) -> int:
         return int(self.sources.shape[0])
@@ -65,10 +74,17 @@ def load_bank(person: Person, template: Template) -> MouthBank:
     """Return the template's bank, read from its cache or cut from the video of ``person``."""
     try:
         tensors = load_file(template.cache / BANK_FILE)
-        return MouthBank(tensors["patches"], tensors["sources"], tensors["skin"])
+        return MouthBank(
+            tensors["patches"], tensors["sources"], tensors["skin"], tensors["sharpness"]
+        )
     except (OSError, KeyError, SafetensorError):
         bank = cut_bank(person, template)
-    tensors = {"patches": bank.patches, "sources": bank.sources, "skin": bank.skin}
+    tensors = {
+        "patches": bank.patches,
+        "sources": bank.sources,
+        "skin": bank.skin,
+        "sharpness": bank.sharpness,
+    }
     with template.keep(BANK_FILE) as temporary:
         save_file(tensors, temporary)
     return bank
@@ -77,10 +93,10 @@ def load_bank(person: Person, template: Template) -> MouthBank:
 def choose_frames(
     parameters: Floats, angles: Floats, limit: int = PATCH_LIMIT
 ) -> NDArray[np.int32]:
-    """Return the source indices of at most ``limit`` open mouths, spread over the apertures."""
+    """Return the source indices of at most ``limit`` mouths, spread over the apertures."""
     apertures = parameters[:, mouth.APERTURE]
     # Comparisons with NaN, which stands for no face, are False.
-    usable = np.flatnonzero((apertures > OPEN_APERTURE) & (np.abs(angles[:, 0]) < YAW_LIMIT))
+    usable = np.flatnonzero(np.isfinite(apertures) & (np.abs(angles[:, 0]) < YAW_LIMIT))
     if len(usable) > limit:
         levels = apertures[usable]
         ranks = levels.argsort(kind="stable").argsort(kind="stable") / len(levels)
@@ -100,11 +116,13 @@ def cut_bank(person: Person, template: Template) -> MouthBank:
     sources = choose_frames(person.parameters, person.angles, limit)
     if not len(sources):
         empty = np.zeros((0, 3, 1, 1), np.uint8)
-        return MouthBank(empty, sources, np.zeros((0, 3), np.float32))
+        return MouthBank(empty, sources, np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
     mouths = _read_mouths(person, template, sources)
     cut = [cut_patch(part, corners, person, x, y) for part, corners in mouths]
     patches, skin = zip(*cut, strict=True)
-    return MouthBank(np.stack(patches), sources, np.stack(skin))
+    edges = np.array([measure_edges(patch) for patch in patches], np.float32)
+    sharpness = relative_sharpness(edges, person.parameters[sources, mouth.APERTURE])
+    return MouthBank(np.stack(patches), sources, np.stack(skin), sharpness)
 
 
 def _read_mouths(
@@ -147,10 +165,38 @@ def cut_patch(
     """
     axes, origin = person.planes.axes[part.index], person.planes.origin[part.index]
     origin = origin - np.array([corners.left, corners.top], np.float32)
-    patch = _sample_plane(part, axes, origin, x, y)
-    skin = _sample_plane(part, axes, origin, SKIN_X, SKIN_Y)
+    pixels = _plane_pixels(axes, origin, x, y)
+    patch = _sample(part, pixels)
+    distances = (pixels - 0.5).abs()[None]
+    patch[:1] = restore_sharpness(patch[None, :1], distances, slice(0, len(y)))[0]
+    skin = _sample(part, _plane_pixels(axes, origin, SKIN_X, SKIN_Y))
     rounded = patch.round().clamp(0, 255).to(torch.uint8).numpy()
     return rounded, skin.mean(dim=(1, 2)).numpy()
+
+
+def measure_edges(patch: NDArray[np.uint8]) -> float:
+    """Return the logarithm of the mean squared Laplacian of luma in the middle of a patch."""
+    rows, columns = (
+        slice(round(PATCH_RIM * length), round((1 - PATCH_RIM) * length))
+        for length in patch.shape[1:]
+    )
+    luma = patch[0, rows, columns].astype(np.float32)
+    edges = 4 * luma[1:-1, 1:-1] - luma[:-2, 1:-1] - luma[2:, 1:-1]
+    edges -= luma[1:-1, :-2] + luma[1:-1, 2:]
+    return float(np.log(np.square(edges).mean() + 1))
+
+
+def relative_sharpness(edges: Floats, apertures: Floats) -> Floats:
+    """Return how much sharper mouths with ``edges`` (N,) are than usual ones as wide open.
+
+    ``edges``: as from ``measure_edges``; the result is the difference of these logarithms. Teeth
+    have edges, and so the more of them the wider a mouth is open.
+    """
+    opening = np.sqrt(apertures + OPENING_OFFSET)
+    opening -= opening.mean()
+    slope = (opening * edges).sum() / max(float(np.square(opening).sum()), 1e-6)
+    sharpness: Floats = (edges - edges.mean() - slope * opening).astype(np.float32)
+    return sharpness
 
 
 def patch_corners(person: Person, source: int, size: tuple[int, int]) -> Corners:
@@ -182,12 +228,14 @@ def patch_view(height: int, width: int) -> PlaneView:
     return PlaneView(np.diag([x, y]).astype(np.float32), origin)
 
 
-def _sample_plane(
-    picture: Picture, axes: Floats, origin: Floats, x: Floats, y: Floats
-) -> torch.Tensor:
-    """Return code values (3, len(y), len(x)) at places of the plane."""
+def _plane_pixels(axes: Floats, origin: Floats, x: Floats, y: Floats) -> torch.Tensor:
+    """Return where places of the plane are in a picture, pixels, (2, len(y), len(x))."""
     plane = np.stack(np.meshgrid(x, y), axis=-1)
-    pixels = torch.from_numpy(origin + plane @ axes.T).permute(2, 0, 1)
+    return torch.from_numpy(origin + plane @ axes.T).permute(2, 0, 1)
+
+
+def _sample(picture: Picture, pixels: torch.Tensor) -> torch.Tensor:
+    """Return code values (3, h, w) at pixel positions (2, h, w)."""
     grid = sampling_grid(pixels, picture.width, picture.height)
     planes = (picture.y[None], np.stack([picture.u, picture.v]))
     return torch.cat([sample_bicubic(torch.from_numpy(part).float(), grid) for part in planes])

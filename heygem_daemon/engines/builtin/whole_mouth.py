@@ -1,0 +1,186 @@
+"""Blends a whole mouth from another picture of the person into a frame.
+
+Lips, corners, the inside and the skin around them come from one picture in which the mouth looks
+almost as wanted, and are moved by the little that is left.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from heygem_daemon.engines.builtin.interior import mouth_bank
+from heygem_daemon.engines.builtin.interior.mouth_interior import (
+    CHROMA_SHIFT,
+    GAIN,
+    DonorMouth,
+    smoothstep,
+)
+from heygem_daemon.engines.builtin.painter import PaintInputs, paint_inside
+from heygem_daemon.engines.builtin.warp.field import WarpFields
+from heygem_daemon.engines.builtin.warp.mouth_plane import (
+    CropWindow,
+    PlaneView,
+    is_empty,
+    pixel_centres,
+)
+from heygem_daemon.engines.builtin.warp.sampling import (
+    restore_sharpness,
+    sample_planes,
+    sampling_grid,
+)
+from heygem_daemon.engines.builtin.warp.warping import build_frame_warp
+
+SIDE_FADE, TOP_FADE, BOTTOM_FADE = 0.18, 0.12, 0.12
+"""Width of the strips inside the border of a patch in which it passes into the frame, IOD."""
+SEAM_STEP = 4
+"""The light is compared in one of this many pixels along rows and columns."""
+EVENNESS = (0.5, 1.0, 1.0)
+"""How far no difference in light is preferred to one, to one that changes across the mouth, and to
+one that changes from its top to its bottom, as shares of the evidence: a light that is matched too
+closely trembles with the lips."""
+TINY = 1e-3
+"""Added to the evidence: there is always a solution."""
+_CORNERS = np.array(
+    [
+        [x, y]
+        for x in (mouth_bank.PATCH_LEFT, mouth_bank.PATCH_RIGHT)
+        for y in (mouth_bank.PATCH_TOP, mouth_bank.PATCH_BOTTOM)
+    ],
+    np.float32,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeMouth:
+    """A mouth of another picture, and how it moves."""
+
+    donor: DonorMouth
+    fields: WarpFields
+    """From the frame's plane to the donor's."""
+    row: int
+    """The mouth's row in ``fields``."""
+    closing: float
+    """How far lips that are open in the donor close over the teeth, 0-1."""
+
+
+def blend_whole_mouths(
+    painted: torch.Tensor, inputs: PaintInputs, mouths: tuple[WholeMouth, ...]
+) -> None:
+    """Blend ``mouths``, each with its donor's share, into the drawn crop (3, h, w), in place."""
+    window = inputs.view.window(_CORNERS, 0, (painted.shape[1], painted.shape[2]))
+    if not mouths or is_empty(window):
+        return
+    part = painted[:, *window]
+    rows, columns = (pixel_centres(each, painted.device) for each in window)
+    places = inputs.view.to_plane(columns, rows)
+    cover = _cover(places)
+    layer, share = torch.zeros_like(part), 0.0
+    for mouth in mouths:
+        drawn = match_light(_draw(mouth, window, inputs), part, places, cover, inputs.black)
+        layer += mouth.donor.share * drawn
+        share += mouth.donor.share
+    part += cover * (layer - share * part)
+
+
+def match_light(
+    layer: torch.Tensor,
+    frame: torch.Tensor,
+    places: torch.Tensor,
+    cover: torch.Tensor,
+    black: float,
+) -> torch.Tensor:
+    """Return ``layer`` (3, h, w) in the light of ``frame`` (3, h, w), into which it passes.
+
+    Brightness and colour change linearly across the mouth, as they differ where both are seen.
+    ``places``: (2, h, w) in the plane; ``cover``: (h, w), how much of the frame is covered, 0-1;
+    ``black``: code value of black.
+    """
+    few = (..., slice(None, None, SEAM_STEP), slice(None, None, SEAM_STEP))
+    basis = torch.cat([torch.ones_like(places[:1]), places])
+    seam = cover[few] * (1 - cover[few])
+    light, wanted = layer[few][0] - black, frame[few][0] - black
+    ones = torch.ones_like(light)
+    gain = _fit(light, wanted - light, basis[few], seam)
+    shifts = [_fit(ones, frame[few][k] - layer[few][k], basis[few], seam) for k in (1, 2)]
+    luma = black + (layer[0] - black) * (1 + _linear(gain, basis)).clamp(*GAIN)
+    chroma = [
+        layer[k] + _linear(shift, basis).clamp(-CHROMA_SHIFT, CHROMA_SHIFT)
+        for k, shift in zip((1, 2), shifts, strict=True)
+    ]
+    return torch.stack([luma, *chroma])
+
+
+def _fit(
+    values: torch.Tensor, wanted: torch.Tensor, basis: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Return the coefficients (K,) of ``basis`` (K, h, w) that turn ``values`` into ``wanted``.
+
+    Weighted least squares, slightly drawn towards 0.
+    """
+    scaled = (basis * values).flatten(1)
+    weighted = scaled * weights.flatten()
+    evidence = weighted @ scaled.T
+    evidence += (evidence[0, 0] + TINY) * torch.diag(evidence.new_tensor(EVENNESS))
+    fitted: torch.Tensor = torch.linalg.solve(evidence, weighted @ wanted.flatten())
+    return fitted
+
+
+def _draw(mouth: WholeMouth, window: CropWindow, inputs: PaintInputs) -> torch.Tensor:
+    """Return the mouth (3, h, w) in a window of the crop, moved, in its own light."""
+    top, left = window[0].start, window[1].start
+    view = PlaneView(inputs.view.axes, inputs.view.origin - np.array([left, top], np.float32))
+    size = tuple(part.stop - part.start for part in window)
+    layer = _sample(mouth, view, size)
+    paint_inside(
+        layer,
+        layer,
+        mouth.donor.skin,
+        replace(
+            inputs,
+            view=view,
+            fields=mouth.fields,
+            row=mouth.row,
+            donors=(replace(mouth.donor, share=1.0),),
+            painted_share=0.0,
+            closing=mouth.closing,
+        ),
+    )
+    return layer
+
+
+def _sample(mouth: WholeMouth, view: PlaneView, size: tuple[int, ...]) -> torch.Tensor:
+    """Return the donor's pixels (3, h, w) where its mouth moves to."""
+    device, donor = mouth.donor.picture.device, mouth.donor
+    rows, columns = (pixel_centres(slice(0, length), device) for length in size)
+    moves, below = build_frame_warp(mouth.fields, mouth.row, view, device).displacements(
+        rows, columns
+    )
+    # From pixels of the frame to those of the donor.
+    change = donor.view.axes.astype(np.float64) @ np.linalg.inv(view.axes.astype(np.float64))
+    still = donor.view.to_pixels(*view.to_plane(columns, rows))
+    lips = []
+    for lip in moves:
+        pixels = torch.stack(
+            [still[k] + float(change[k, 0]) * lip[0] + float(change[k, 1]) * lip[1] for k in (0, 1)]
+        )
+        grid = sampling_grid(pixels, donor.picture.shape[2], donor.picture.shape[1])
+        luma, chroma = sample_planes(donor.picture, grid)
+        distances = (pixels - 0.5).abs_()[None]
+        lips.append(
+            torch.cat([restore_sharpness(luma, distances, slice(0, size[0]))[0], chroma[0]])
+        )
+    return torch.lerp(lips[0], lips[1], below)
+
+
+def _linear(coefficients: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
+    """Return the sum (h, w) of ``basis`` (K, h, w), each times its coefficient."""
+    return (coefficients[:, None, None] * basis).sum(dim=0)
+
+
+def _cover(places: torch.Tensor) -> torch.Tensor:
+    """Return how much of the frame a patch covers at ``places`` (2, h, w) of the plane, 0-1."""
+    x, y = places
+    sides = smoothstep((mouth_bank.PATCH_RIGHT - x.abs()) / SIDE_FADE)
+    top = smoothstep((y - mouth_bank.PATCH_TOP) / TOP_FADE)
+    return sides * top * smoothstep((mouth_bank.PATCH_BOTTOM - y) / BOTTOM_FADE)
