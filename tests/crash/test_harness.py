@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash import witness
 from tests.crash.drops import Drop, Member, Users
 from tests.crash.ledger import Ledger, place_of
-from tests.crash.witness import notes_of, watching
+from tests.crash.witness import find_faults, notes_of, watching
 from tests.crash.worker import chunk_of, is_whole, result_of, sealed, segment_name
 
 pytestmark = pytest.mark.crash
@@ -61,6 +62,41 @@ def test_a_part_of_a_sealed_file_is_detected() -> None:
     whole = sealed(b"content" * 100)
     assert is_whole(whole)
     assert not any(is_whole(whole[:length]) for length in range(len(whole)))
+
+
+@pytest.fixture
+def vanishing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An outbox with a folder that disappears whenever somebody looks into it."""
+    (tmp_path / "outbox" / "batch").mkdir(parents=True)
+    scandir = os.scandir
+
+    def vanish(path: str) -> "os._ScandirIterator[str]":
+        if Path(path).name == "batch":
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanish)
+    return tmp_path / "outbox"
+
+
+def test_a_folder_that_disappears_does_not_end_the_watch(vanishing: Path, tmp_path: Path) -> None:
+    assert not list(find_faults(vanishing, set()))
+    with watching(vanishing, tmp_path / "notes"):
+        time.sleep(0.05)
+    report = notes_of(tmp_path / "notes")
+    assert report.looks > 0
+    assert not report.wrong
+
+
+def test_a_witness_that_fails_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("planted")
+
+    monkeypatch.setattr(witness, "find_faults", fail)
+    (tmp_path / "outbox").mkdir()
+    with watching(tmp_path / "outbox", tmp_path / "notes"):
+        time.sleep(0.05)
+    assert "planted" in notes_of(tmp_path / "notes").wrong[0]
 
 
 def test_the_witness_sees_a_file_that_is_written_in_place(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import os
 import select
 import signal
 import time
+import traceback
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.crash.worker import is_whole
@@ -53,6 +54,8 @@ def watching(outbox: Path, notes: Path) -> Iterator[None]:
     if child == 0:
         try:
             _watch(outbox, notes)
+        except Exception:  # noqa: BLE001 - whatever it is, nobody watched from then on
+            _write(notes, WitnessReport(0, 0, (traceback.format_exc(),)))
         finally:
             os._exit(0)
     while not notes.exists():
@@ -87,7 +90,18 @@ def _watch(outbox: Path, notes: Path) -> None:
         looks += 1
         if not ended:
             changes.wait(LOOK_SECONDS)
-    notes.write_text(json.dumps({"looks": looks, "files": len(seen), "wrong": wrong}))
+    _write(notes, WitnessReport(looks, len(seen), tuple(wrong)))
+
+
+def _write(notes: Path, report: WitnessReport) -> None:
+    notes.write_text(json.dumps(asdict(report)))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield all files and folders below ``folder``. A folder that disappears meanwhile, as that of
+    a batch that was purged, has none, where ``Path.rglob`` would raise."""
+    for path, folders, files in os.walk(folder):
+        yield from (Path(path, name) for name in (*folders, *files))
 
 
 class _Changes:
@@ -103,7 +117,7 @@ class _Changes:
 
     def follow(self) -> None:
         """Follow all folders that exist now. What came into one before is found by a look."""
-        inner = [path for path in self._folder.rglob("*") if path.is_dir()]
+        inner = [path for path in _below(self._folder) if path.is_dir()]
         for path in (self._folder.parent, self._folder, *inner):
             self._libc.inotify_add_watch(self._descriptor, os.fsencode(path), _CHANGES)
 
@@ -115,7 +129,7 @@ class _Changes:
 
 def find_faults(outbox: Path, seen: Seen) -> Iterator[str]:
     """Yield the faults of new or changed files in the outbox, and add the files to ``seen``."""
-    for path in sorted(outbox.rglob("*")) if outbox.is_dir() else ():
+    for path in sorted(_below(outbox)):
         # A file that disappeared belonged to a result that was renamed, since its name was taken.
         with suppress(FileNotFoundError):
             status = path.stat()
