@@ -42,7 +42,7 @@ FREE_DROP, MOST_DROP = 0.02, 0.04
 mouth that is shut while its jaw hangs is drawn with a swollen lip."""
 HALF_TRUST_FRAMES = 20
 """With this many frames of speech, half of the missing range is restored."""
-CLOSURE_POINTS = (0.2, 0.5, 0.98, 1.0)
+CLOSURE_POINTS = (0.3, 0.6, 0.98, 1.0)
 """Probabilities of closed lips between which the next is interpolated."""
 CLOSURE_SHARE = 0.9
 CLOSURE_SHARES = (0.0, CLOSURE_SHARE, CLOSURE_SHARE, 1.0)
