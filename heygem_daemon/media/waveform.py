@@ -30,9 +30,9 @@ def read_waveform(
     """Yield consecutive blocks of ``block`` samples (the last shorter): float32, 16 kHz, -1 … 1.
 
     Together they have round(duration · 16000) samples, and ``delay`` seconds of silence before
-    them. ``voice_channel``: index of the channel to
-    take, as ``measure_audio`` finds it; None: the mean of all. What is missing or cannot be decoded
-    is silence. Raises BadInput, TooLarge or EnvironmentFault.
+    them. ``voice_channel``: index of the channel to take, as ``measure_audio`` finds it; None: the
+    mean of all. What is missing or cannot be decoded is silence. Raises BadInput, TooLarge or
+    EnvironmentFault.
     """
     waiting = round(delay * SAMPLE_RATE)
     pending = [np.zeros(waiting, np.float32)]

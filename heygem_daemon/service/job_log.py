@@ -19,8 +19,8 @@ JOB_LINES = LineLimit(300, 1.0, JobLinesLeftOut)
 drops such pairs all day would push everything else out of the log."""
 
 LINES_OF_A_JOB = 4
-"""How many lines a publication gives back: those of the job's claim and start, and of its batch.
-Thus people whose jobs are published are never limited, even where many share one user name."""
+"""How many lines an owner gains when a job is published: as many as its claim, its start and its
+batch took. So people whose jobs are published are never limited, even if they share a user."""
 
 
 class JobLog:

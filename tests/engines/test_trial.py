@@ -20,6 +20,7 @@ from heygem_daemon.face.networks.mesh import FaceMesh
 from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.speech.encoder import WhisperEncoder
+from heygem_daemon.speech.features import STATE_RATE, WindowPlan
 from tests.engines.wav2lip.conftest import TINY, random_generator
 
 pytestmark = pytest.mark.slow
@@ -73,3 +74,7 @@ def test_a_checkpoint_s_engine_draws_each_frame(tmp_path: Path) -> None:
     counts = run_and_count(engine)
     assert counts[FaceMesh] == engine.tracker.batch_size
     assert counts[Generator] == 2 * FRAMES
+
+
+def test_the_trial_listens_to_a_whole_window() -> None:
+    assert WindowPlan().states <= trial.SOUND_SECONDS * STATE_RATE

@@ -1,4 +1,4 @@
-"""The mouth bank: a person's mouth, cut from frames that show it as open as it ever is.
+"""The mouth bank: a person's mouth, cut from frames that show it from shut to wide open.
 
 Patches lie in the mouth's plane, so that a patch from a turned head fits a frame that looks
 straight ahead. The bank is limited in number and size, and stored with the template.
