@@ -1,7 +1,9 @@
-"""Draw consecutive frames of a result at full resolution, each below its source frame.
+"""Draw frames of a result at full resolution, each below its source frame.
 
-``.venv/bin/python -m benchmarks.sheet SOURCE.mp4 RESULT.mp4 TARGET.png --first 40`` shows 25 frames
-around the mouth, in rows of five. The result must have been rendered with the default ``loop``.
+``.venv/bin/python -m benchmarks.sheet SOURCE.mp4 RESULT.mp4 TARGET.png --first 40`` shows 25
+consecutive frames around the mouth, in rows of five. With ``--worst``, each row has one of the five
+frames in its middle whose mouths are least like any real mouth of the person, the worst first
+(``lips/nearness.py``). The result must have been rendered with the default ``loop``.
 """
 
 import argparse
@@ -10,12 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.lips.nearness import APART, Mouths, nearest
+from heygem_daemon.engines.builtin.warp.person import measure_person
 from heygem_daemon.face.reading.landmarks import (
     LEFT_EYE_OUTER,
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
     RIGHT_EYE_OUTER,
 )
+from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.image_files import rgb_from_picture, write_png
@@ -26,9 +31,11 @@ from heygem_daemon.media.video_reader import VideoReader
 Rgb = NDArray[np.uint8]
 
 COUNT, COLUMNS = 25, 5
+MOMENTS = 5
+"""Worst moments that are shown."""
 SIDE = 1.4
 """Side of a tile, as a multiple of the distance of the outer eye corners."""
-ROOT = Path(__file__).resolve().parents[1]
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "builtin"
 _LIPS = list(OUTER_UPPER_LIP + OUTER_LOWER_LIP)
 
 
@@ -59,6 +66,44 @@ def sheet(above: list[Rgb], below: list[Rgb]) -> Rgb:
     return np.concatenate(rows, axis=0)
 
 
+def worst_moments(distances: NDArray[np.float64], count: int = MOMENTS) -> list[int]:
+    """Return the places of the ``count`` largest distances (K,), the largest first.
+
+    Places nearer than ``APART`` to a larger one are left out, as they show the same moment. NaN
+    counts for nothing.
+    """
+    found: list[int] = []
+    for place in np.argsort(-distances, kind="stable").tolist():
+        alone = all(abs(place - other) >= APART for other in found)
+        if alone and np.isfinite(distances[place]) and len(found) < count:
+            found.append(place)
+    return found
+
+
+def frames_around(moment: int, total: int, columns: int = COLUMNS) -> list[int]:
+    """Return ``columns`` consecutive frames of ``total``, with ``moment`` in their middle."""
+    first = max(0, min(moment - columns // 2, total - columns))
+    return list(range(first, min(first + columns, total)))
+
+
+def find_worst(
+    source: VideoReader, result: VideoReader, sources: NDArray[np.int32], tracker: FaceTracker
+) -> list[int]:
+    """Return the frames of ``result`` whose mouths are least like the real ones of ``source``.
+
+    ``sources``: (N,), the source picture of each frame.
+    """
+    track = tracker.track(source.read_range())
+    person = measure_person(track, load_reference_face(WEIGHTS))
+    real, shown = Mouths(person, np.arange(len(track), dtype=np.int32)), Mouths(person, sources)
+    for mouths, reader in ((real, source), (shown, result)):
+        for _ in mouths.observe(reader.read_range()):
+            pass
+    distances = np.full(len(sources), np.nan)
+    distances[shown.places] = nearest(shown, real)
+    return worst_moments(distances)
+
+
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(
@@ -67,14 +112,19 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("result", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--first", type=int, default=0, help="number of the first frame")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--first", type=int, default=0, help="number of the first frame")
+    which.add_argument("--worst", action="store_true", help="show the five worst moments")
     options = parser.parse_args()
-    tracker = FaceTracker.load(ROOT / "weights" / "builtin")
+    tracker = FaceTracker.load(WEIGHTS)
     with VideoReader(options.source) as source, VideoReader(options.result) as result:
-        frames = list(range(options.first, min(options.first + COUNT, result.frame_count)))
-        timeline = build_timeline(
-            source.timestamps, source.info.fps, result.frame_count, "pingpong"
-        )
+        total = result.frame_count
+        timeline = build_timeline(source.timestamps, source.info.fps, total, "pingpong")
+        frames = list(range(options.first, min(options.first + COUNT, total)))
+        if options.worst:
+            moments = find_worst(source, result, timeline.source_indices, tracker)
+            frames = [frame for moment in moments for frame in frames_around(moment, total)]
+            print("worst frames:", *moments)
         shown = list(result.read_indices(frames))
         originals = list(source.read_indices(timeline.source_indices[frames].tolist()))
     track = tracker.track(shown)

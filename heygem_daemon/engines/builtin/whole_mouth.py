@@ -39,6 +39,12 @@ EVENNESS = (0.5, 1.0, 1.0)
 """How far no difference in light is preferred to one, to one that changes across the mouth, and to
 one that changes from its top to its bottom, as shares of the evidence: a light that is matched too
 closely trembles with the lips."""
+WIDER, NARROWER = (0.04, 0.12), (0.15, 0.4)
+"""Change of the gap between the lips, as a logarithm, up to which the inside moves with the lips,
+and from which on it is moved on its own. In a mouth that opens wider, the middle would be seen
+twice."""
+LEAST_GAP = 0.02
+"""Added to a gap, IOD, before it is compared: lips that are almost shut show nothing."""
 TINY = 1e-3
 """Added to the evidence: there is always a solution."""
 _CORNERS = np.array(
@@ -132,6 +138,9 @@ def _draw(mouth: WholeMouth, window: CropWindow, inputs: PaintInputs) -> torch.T
     view = PlaneView(inputs.view.axes, inputs.view.origin - np.array([left, top], np.float32))
     size = tuple(part.stop - part.start for part in window)
     layer = _sample(mouth, view, size)
+    share = inside_share(mouth)
+    if share == 0:
+        return layer
     paint_inside(
         layer,
         layer,
@@ -141,12 +150,27 @@ def _draw(mouth: WholeMouth, window: CropWindow, inputs: PaintInputs) -> torch.T
             view=view,
             fields=mouth.fields,
             row=mouth.row,
-            donors=(replace(mouth.donor, share=1.0),),
+            donors=(replace(mouth.donor, share=share),),
             painted_share=0.0,
             closing=mouth.closing,
         ),
     )
     return layer
+
+
+def inside_share(mouth: WholeMouth) -> float:
+    """Return how far the inside is moved on its own, 0-1, instead of with the lips.
+
+    Teeth do not stretch, so it must be where the gap between the lips changes by much. Where it
+    hardly changes, the donor's picture is better as it was filmed.
+    """
+    above, below = mouth.fields.inner_lip_lines[mouth.row]
+    upper, lower = mouth.donor.inner_lip_lines.cpu().numpy()
+    wanted, filmed = float((below - above).max()), float((lower - upper).max())
+    change = float(np.log((wanted + LEAST_GAP) / (filmed + LEAST_GAP)))
+    same, other = WIDER if change > 0 else NARROWER
+    share = min(max((abs(change) - same) / (other - same), 0.0), 1.0)
+    return share * share * (3 - 2 * share)
 
 
 def _sample(mouth: WholeMouth, view: PlaneView, size: tuple[int, ...]) -> torch.Tensor:

@@ -17,8 +17,11 @@ from heygem_daemon.engines.builtin.painter import PaintInputs
 from heygem_daemon.engines.builtin.warp.field import COLUMNS, LINE_SAMPLES, ROWS, WarpFields
 from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView, pixel_centres
 from heygem_daemon.engines.builtin.whole_mouth import (
+    NARROWER,
+    WIDER,
     WholeMouth,
     blend_whole_mouths,
+    inside_share,
     match_light,
 )
 
@@ -147,3 +150,40 @@ def test_without_mouths_and_outside_the_crop_nothing_changes(
     outside = replace(inputs(interior), view=far)
     blend_whole_mouths(crop, outside, (lent(plain(SKIN, 90, 120)),))
     assert torch.equal(crop, before)
+
+
+def opened(fields: WarpFields, gap: float) -> WarpFields:
+    """Return ``fields`` with lips that are ``gap`` apart, IOD."""
+    return replace(fields, inner_lip_lines=fields.inner_lip_lines + lip_lines(gap).numpy())
+
+
+def lip_lines(gap: float) -> torch.Tensor:
+    return torch.tensor([[-gap / 2], [gap / 2]]).expand(2, LINE_SAMPLES).clone()
+
+
+def open_mouth(filmed: float, wanted: float, picture: torch.Tensor | None = None) -> WholeMouth:
+    """Return a mouth whose lips are ``filmed`` apart and shall be ``wanted`` apart, IOD."""
+    mouth = lent(plain(SKIN, 90, 120) if picture is None else picture)
+    donor = replace(mouth.donor, inner_lip_lines=lip_lines(filmed))
+    return replace(mouth, donor=donor, fields=opened(mouth.fields, wanted))
+
+
+def test_teeth_of_a_mouth_that_opens_as_filmed_stay_as_sharp_as_filmed(
+    crop: torch.Tensor, interior: ShippedInterior
+) -> None:
+    picture = plain(SKIN, 90, 120)
+    picture[0, 30:50:2, 40:80] = 200
+    mouth = open_mouth(0.2, 0.2, picture)
+    soft = replace(inputs(interior), usual_sharpness=1.0)
+    blend_whole_mouths(crop, soft, (mouth,))
+    assert float(crop[0, 92:108, 112:128].std()) > 25
+
+
+def test_the_inside_moves_on_its_own_where_the_gap_between_the_lips_changes() -> None:
+    assert inside_share(open_mouth(0.2, 0.2)) == 0
+    assert inside_share(open_mouth(0.0, 0.0)) == 0
+    wider = [inside_share(open_mouth(0.1, 0.12 * np.exp(k) - 0.02)) for k in WIDER]
+    narrower = [inside_share(open_mouth(0.1, 0.12 * np.exp(-k) - 0.02)) for k in NARROWER]
+    assert wider + narrower == pytest.approx([0, 1, 0, 1], abs=1e-4)
+    between = [inside_share(open_mouth(0.1, gap)) for gap in np.linspace(0.02, 0.2, 600)]
+    assert max(np.abs(np.diff(between))) < 0.05
