@@ -39,11 +39,14 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "builtin"
 _LIPS = list(OUTER_UPPER_LIP + OUTER_LOWER_LIP)
 
 
-def tiles(pictures: list[Picture], track: Track) -> list[Rgb]:
-    """Cut a square of the same size around the mouth of each picture, without scaling."""
-    eyes = track.landmarks[:, LEFT_EYE_OUTER] - track.landmarks[:, RIGHT_EYE_OUTER]
+def tiles(pictures: list[Picture], landmarks: NDArray[np.float32]) -> list[Rgb]:
+    """Cut a square of the same size around the mouth of each picture, without scaling.
+
+    ``landmarks``: (N, 478, 3) of the N pictures.
+    """
+    eyes = landmarks[:, LEFT_EYE_OUTER] - landmarks[:, RIGHT_EYE_OUTER]
     side = int(SIDE * np.median(np.linalg.norm(eyes[:, :2], axis=1))) // 2 * 2
-    centres = track.landmarks[:, _LIPS, :2].mean(axis=1)
+    centres = landmarks[:, _LIPS, :2].mean(axis=1)
     return [square(rgb_from_picture(p), c, side) for p, c in zip(pictures, centres, strict=True)]
 
 
@@ -87,13 +90,12 @@ def frames_around(moment: int, total: int, columns: int = COLUMNS) -> list[int]:
 
 
 def find_worst(
-    source: VideoReader, result: VideoReader, sources: NDArray[np.int32], tracker: FaceTracker
+    source: VideoReader, result: VideoReader, sources: NDArray[np.int32], track: Track
 ) -> list[int]:
     """Return the frames of ``result`` whose mouths are least like the real ones of ``source``.
 
-    ``sources``: (N,), the source picture of each frame.
+    ``sources``: (N,), the source picture of each frame; ``track``: of the source.
     """
-    track = tracker.track(source.read_range())
     person = measure_person(track, load_reference_face(WEIGHTS))
     real, shown = Mouths(person, np.arange(len(track), dtype=np.int32)), Mouths(person, sources)
     for mouths, reader in ((real, source), (shown, result)):
@@ -118,17 +120,20 @@ def main() -> None:
     options = parser.parse_args()
     tracker = FaceTracker.load(WEIGHTS)
     with VideoReader(options.source) as source, VideoReader(options.result) as result:
-        total = result.frame_count
+        track, total = tracker.track(source.read_range()), result.frame_count
         timeline = build_timeline(source.timestamps, source.info.fps, total, "pingpong")
         frames = list(range(options.first, min(options.first + COUNT, total)))
         if options.worst:
-            moments = find_worst(source, result, timeline.source_indices, tracker)
+            moments = find_worst(source, result, timeline.source_indices, track)
             frames = [frame for moment in moments for frame in frames_around(moment, total)]
             print("worst frames:", *moments)
-        shown = list(result.read_indices(frames))
-        originals = list(source.read_indices(timeline.source_indices[frames].tolist()))
-    track = tracker.track(shown)
-    write_png(options.target, sheet(tiles(originals, track), tiles(shown, track)))
+        sources = timeline.source_indices[frames]
+        landmarks = np.asarray(track.landmarks)[sources]
+        above, below = (
+            tiles(list(reader.read_indices(numbers)), landmarks)
+            for reader, numbers in ((source, sources.tolist()), (result, frames))
+        )
+    write_png(options.target, sheet(above, below))
 
 
 if __name__ == "__main__":

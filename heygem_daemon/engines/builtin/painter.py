@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from heygem_daemon.engines.builtin.interior import mouth_bank
 from heygem_daemon.engines.builtin.interior.borrowed_interior import (
     BorrowedInterior,
+    cast_shade,
     measure_softness,
     paint_floor,
     paint_interior,
@@ -140,7 +141,7 @@ def _fill(
         paint = paint_interior(inputs.borrowed, opening, inputs.teeth, softness)
         inside += inputs.painted_share * paint
     for donor in inputs.donors:
-        inside += donor.share * _paint_donor(donor, opening, inputs.borrowed)
+        inside += donor.share * paint_donor(donor, opening, inputs.borrowed)
     share = inputs.painted_share + sum(donor.share for donor in inputs.donors)
     edge = torch.minimum(opening.depth, opening.gap - opening.depth) / _feather(inputs.view)
     alpha = smoothstep(edge + 0.8) * smoothstep((opening.gap - INVISIBLE_GAP) / GAP_BLEND)
@@ -173,7 +174,7 @@ def _feather(view: PlaneView) -> float:
     return max(FEATHER, FEATHER_PIXELS / view.scale)
 
 
-def _paint_donor(
+def paint_donor(
     donor: DonorMouth, opening: MouthOpening, borrowed: BorrowedInterior
 ) -> torch.Tensor:
     """Return the inside of a donor's mouth, painted where the opening is too wide for the donor."""
@@ -181,4 +182,5 @@ def _paint_donor(
     lit = sample_donor(donor, coordinates, opening)
     if coordinates.missing is None:
         return lit
-    return torch.lerp(lit, paint_floor(borrowed, opening), coordinates.missing)
+    shade = cast_shade(-coordinates.below)
+    return torch.lerp(lit, paint_floor(borrowed, opening, shade), coordinates.missing)

@@ -128,9 +128,17 @@ def paint_interior(
     )
     shift[0] = shift[0].clamp_max(TEETH_COLDER)
     lit = _lit(teeth[:3], borrowed.teeth_skin, TEETH_LIGHT * shade, shift, opening)
-    cast = 1 - CAST_SHADE * smoothstep(1 + outline / CAST_DEPTH)
+    cast = cast_shade(outline)
     cover = smoothstep(0.5 + outline / (_EDGE_WIDTH * softness)) * smoothstep(2 * beside)
     return torch.lerp(paint_floor(borrowed, opening, cast), lit, cover)
+
+
+def cast_shade(inside: torch.Tensor) -> torch.Tensor:
+    """Return the brightness of the floor in the shadow of teeth, 0-1.
+
+    ``inside``: (h, w), distance inside the outline of the teeth, IOD; negative beside them.
+    """
+    return 1 - CAST_SHADE * smoothstep(1 + inside / CAST_DEPTH)
 
 
 def paint_floor(

@@ -102,6 +102,8 @@ class DonorCoordinates:
     missing: torch.Tensor | None
     """(h, w), 1 where the opening is much wider than the donor's and the donor has nothing to show;
     None where the donor covers everything."""
+    below: torch.Tensor
+    """(h, w), distance below the donor's lower end, IOD; negative inside of it."""
 
 
 def map_to_donor(donor: DonorMouth, opening: MouthOpening) -> DonorCoordinates:
@@ -125,8 +127,8 @@ def map_to_donor(donor: DonorMouth, opening: MouthOpening) -> DonorCoordinates:
     if ratio > STRETCH_LIMIT:
         y = upper + opening.depth / STRETCH_LIMIT
         missing = smoothstep((ratio - STRETCH_LIMIT) / 0.15) * smoothstep((y - lower) / EDGE + 1)
-    y = torch.minimum(torch.maximum(y, upper - OVERLAP), lower + OVERLAP)
-    return DonorCoordinates(x, y, missing)
+    inside = torch.minimum(torch.maximum(y, upper - OVERLAP), lower + OVERLAP)
+    return DonorCoordinates(x, inside, missing, y - lower)
 
 
 def sample_donor(
