@@ -55,7 +55,7 @@ class FrameSpill:
             file.seek(0)
             for place, picture in enumerate(pictures):
                 for plane in (picture.y, picture.u, picture.v):
-                    file.write(plane.data)
+                    file.write(np.ascontiguousarray(plane).data)
                 if (deep := picture.deep) is not None:
                     self._chroma_rows = len(deep.u)
                     for deep_plane in (deep.y, deep.u, deep.v):

@@ -61,7 +61,8 @@ class ChangedRegion:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One upright picture of a video. Its planes are C-contiguous; copy them to change them."""
+    """One upright picture of a video. Its planes may be read-only and their rows apart in memory:
+    copy them to change them."""
 
     index: int
     """Number in presentation order in the source, from 0."""

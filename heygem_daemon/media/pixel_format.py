@@ -10,7 +10,7 @@ from heygem_daemon.media.colour import RGB, UNSPECIFIED, is_rgb, resolved_tags
 from heygem_daemon.media.deep_converter import DeepConverter, DeepFormat
 from heygem_daemon.media.framing import fitted_size, framed
 from heygem_daemon.media.light_metadata import light_metadata_of
-from heygem_daemon.media.orientation import Orientation
+from heygem_daemon.media.orientation import AS_SHOWN, Orientation
 from heygem_daemon.media.picture import ColourTags, Picture, Plane
 from heygem_daemon.media.tone_map import SDR, HdrSource, ToneMapper, hdr_source
 
@@ -67,7 +67,11 @@ class PictureConverter:
         self._reformatter = VideoReformatter()
 
     def convert(self, frame: VideoFrame, index: int) -> Picture:
-        """Return an upright copy of ``frame`` as picture number ``index``."""
+        """Return ``frame``, upright, as picture number ``index``.
+
+        Where nothing of it has to change the picture's planes are those of the frame, read-only:
+        a copy of each picture takes a tenth of the time in which it is decoded.
+        """
         planar = self._planar(frame)
         width, height = self._size
         half = (height + 1) // 2, (width + 1) // 2
@@ -77,9 +81,16 @@ class PictureConverter:
                 zip(((height, width), half, half), self._black, strict=True)
             )
         )
-        y, u, v = (self._orientation.apply(plane) for plane in planes)
+        y, u, v = map(self._upright, planes)
         deep = None if self._deep is None else self._deep.convert(frame)
         return Picture(index=index, y=y, u=u, v=v, colour=self.colour, deep=deep)
+
+    def _upright(self, plane: Plane) -> Plane:
+        if self._orientation != AS_SHOWN:
+            return self._orientation.apply(plane)
+        # The decoder may still predict other pictures from the same memory.
+        plane.flags.writeable = False
+        return plane
 
     def _planar(self, frame: VideoFrame) -> VideoFrame:
         width, height = fitted_size((frame.width, frame.height), self._size)

@@ -55,6 +55,7 @@ class SegmentWriter:
         self._sample_aspect = sample_aspect
         self._reformatter = VideoReformatter()
         self._files = ExitStack()
+        self._reused: VideoFrame | None = None
         self._count = 0
 
     def __enter__(self) -> "SegmentWriter":
@@ -128,17 +129,25 @@ class SegmentWriter:
     def _source_frame(self, picture: Picture, region: ChangedRegion | None) -> VideoFrame:
         if picture.deep is not None:
             # Of the encoder's own format: a result that needs another one has no 10-bit planes.
-            frame = VideoFrame(*self._size, self._encoder.pixel_format)
+            frame = self._reused_frame(self._encoder.pixel_format)
             for number, deep in enumerate((picture.deep.y, picture.deep.u, picture.deep.v)):
                 copy_padded(unpadded_deep_plane(frame, number), deep)
             return frame
-        frame = VideoFrame(*self._size, "yuv420p")
+        frame = self._reused_frame("yuv420p")
         planes = [unpadded_plane(frame, number) for number in range(3)]
         for target, plane in zip(planes, (picture.y, picture.u, picture.v), strict=True):
             copy_padded(target, plane)
         if region is not None:
             region.put_into(planes)
         return frame
+
+    def _reused_frame(self, pixel_format: str) -> VideoFrame:
+        """Return the frame of the picture before, to be overwritten. It gets other memory where the
+        encoder still reads the old one."""
+        if self._reused is None:
+            self._reused = VideoFrame(*self._size, pixel_format)
+        self._reused.make_writable()
+        return self._reused
 
     def _in_encoders_format(self, frame: VideoFrame) -> VideoFrame:
         if frame.format.name == self._encoder.pixel_format and self._size == self._scaled_to:

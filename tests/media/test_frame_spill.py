@@ -37,6 +37,14 @@ def test_pictures_come_back_as_they_were_in_any_order(tmp_path: Path) -> None:
         assert all(same(spill.read(index), noise(index)) for index in (8, 5, 7, 6, 8))
 
 
+def test_planes_whose_rows_lie_apart_come_back(tmp_path: Path) -> None:
+    wide = noise(3, width=48)
+    part = Picture(3, wide.y[:, :33], wide.u[:, :17], wide.v[:, :17], TAGS)
+    with FrameSpill(tmp_path, 33, 21, TAGS) as spill:
+        spill.write([part])
+        assert same(spill.read(3), part)
+
+
 def test_a_second_write_replaces_the_first(tmp_path: Path) -> None:
     with FrameSpill(tmp_path, 33, 21, TAGS) as spill:
         spill.write(map(noise, range(4)))

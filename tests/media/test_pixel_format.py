@@ -66,17 +66,42 @@ def test_pictures_of_every_orientation_become_upright(
 
 
 @pytest.mark.parametrize("size", [(96, 64), (97, 64), (96, 65), (99, 67)])
-def test_planes_are_contiguous_copies_with_chroma_rounded_up(size: tuple[int, int]) -> None:
+def test_planes_have_the_size_of_the_frame_with_chroma_rounded_up(size: tuple[int, int]) -> None:
     width, height = size
     frame = corners(width, height)
     picture = PictureConverter(width, height, Orientation(), ColourTags()).convert(frame, 7)
     assert picture.index == 7
     assert picture.y.shape == (height, width)
     assert picture.u.shape == picture.v.shape == ((height + 1) // 2, (width + 1) // 2)
-    for plane in (picture.y, picture.u, picture.v):
-        assert plane.flags.c_contiguous
-        assert plane.flags.owndata
     np.testing.assert_array_equal(picture.y, unpadded_plane(frame, 0))
+
+
+def test_planes_that_need_no_change_are_those_of_the_frame_and_cannot_be_written() -> None:
+    frame = corners(96, 64)
+    picture = PictureConverter(96, 64, Orientation(), ColourTags()).convert(frame, 0)
+    for number, plane in enumerate((picture.y, picture.u, picture.v)):
+        assert np.shares_memory(plane, unpadded_plane(frame, number))
+        with pytest.raises(ValueError, match="read-only"):
+            plane[0, 0] = 0
+
+
+@pytest.mark.parametrize("orientation", [Orientation(mirror_x=True), Orientation(transpose=True)])
+def test_turned_planes_are_copies(orientation: Orientation) -> None:
+    frame = corners(96, 64)
+    picture = PictureConverter(96, 64, orientation, ColourTags()).convert(frame, 0)
+    for number, plane in enumerate((picture.y, picture.u, picture.v)):
+        assert not np.shares_memory(plane, unpadded_plane(frame, number))
+
+
+@pytest.mark.parametrize("beside_other_work", [True, False])
+def test_pictures_stay_as_they_were_decoded(
+    make_video: MakeFile, *, beside_other_work: bool
+) -> None:
+    path = make_video("a.mp4", 60, "libx264", options={"bf": "3", "refs": "4"})
+    with VideoReader(path) as reader:
+        pictures = reader.read_indices(range(60), beside_other_work=beside_other_work)
+        kept = [(picture, picture.y.copy(), picture.u.copy()) for picture in pictures]
+    assert all((each.y == y).all() and (each.u == u).all() for each, y, u in kept)
 
 
 @pytest.mark.parametrize(

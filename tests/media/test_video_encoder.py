@@ -44,6 +44,21 @@ def test_pictures_come_back_in_number_and_order(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc", "prores"])
+def test_no_picture_overwrites_one_that_is_still_encoded(
+    tmp_path: Path, numbered: Numbered, number_of: Callable[[Picture], int], codec: VideoCodec
+) -> None:
+    encoder = EncoderSettings(codec)
+    path = tmp_path / f"a{encoder.spec.suffix}"
+    pictures = [numbered(i) for i in range(40)]
+    size = pictures[0].width, pictures[0].height
+    with SegmentWriter(path, *size, Fraction(25), BT709_FULL, encoder=encoder) as writer:
+        for picture in pictures:
+            writer.write(picture)
+    with VideoReader(path) as reader:
+        assert [number_of(p) for p in reader.read_range()] == list(range(40))
+
+
 def test_a_segment_begins_with_a_keyframe_and_its_groups_are_closed(
     tmp_path: Path, numbered: Numbered
 ) -> None:
