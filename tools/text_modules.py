@@ -182,7 +182,8 @@ MIXED_MODULES = (
 OTHER_MODULES = (
     "cli/app.py", "config/reference.py", "engines/builtin/audio/*.py",
     "engines/wav2lip/checkpoint_process.py", "engines/wav2lip/dtype_choice.py",
-    "engines/wav2lip/runner.py", "events/*.py", "gpu/evidence.py", "gpu/idleness.py",
+    "engines/wav2lip/runner.py", "events/*.py", "face/tracking/stored_pieces.py",
+    "gpu/evidence.py", "gpu/idleness.py",
     "media/mux.py", "notify/command.py", "notify/retries.py", "notify/undelivered.py",
     "protocol.py", "report/*_metrics.py", "service/gpu_capacity.py", "service/gpu_monitor.py",
     "service/gpu_slots.py", "system/processor_features.py", "worker/process.py",

@@ -30,7 +30,7 @@ from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.overlap import Prefetcher
 from heygem_daemon.system.staging import StagedFolder
 
-TRACKING_VERSION = 6
+TRACKING_VERSION = 7
 """Increased whenever the tracker would give other landmarks for the same file."""
 
 TONE_MAP_VERSION = 1

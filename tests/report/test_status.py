@@ -18,6 +18,9 @@ from heygem_daemon.report.status import (
 )
 from heygem_daemon.report.status_file import MAX_STATUS_BYTES, read_status, write_status
 
+MANY_STAGES = {f"{'s' * 2000}{stage}": 1.0 for stage in range(20_000)}
+"""40 MB of names, which all jobs share: each test of a whole run carries them in memory."""
+
 
 def status(**changes: object) -> Status:
     base = Status(
@@ -109,7 +112,7 @@ def test_on_a_full_disk_the_old_status_is_written_over(tmp_path: Path) -> None:
                     finished=0.0,
                     seconds=0.0,
                     reason="王" * 100_000,
-                    stage_seconds={f"{'s' * 2000}{stage}": 1.0 for stage in range(20_000)},
+                    stage_seconds=MANY_STAGES,
                 )
                 for n in range(50)
             )

@@ -1,4 +1,4 @@
-"""Tracks all faces of one shot, each in a lane of its own, without confusing them."""
+"""Tracks all faces of one stretch of a shot, each in a lane of its own, without confusing them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
@@ -20,7 +20,6 @@ from heygem_daemon.face.tracking.follower import (
     FaceObservation,
 )
 from heygem_daemon.face.tracking.records import FaceRecords
-from heygem_daemon.face.tracking.selection import FaceCandidate
 from heygem_daemon.face.tracking.shots import ShotBlock
 from heygem_daemon.media.picture import Picture
 
@@ -57,8 +56,6 @@ class FaceLane:
         self.appearance = Appearance()
         self.follower = FaceFollower(models, self.appearance)
         self.records = FaceRecords(folder)
-        self._sizes = 0.0
-        self._middles = 0.0
 
     def add_observations(self, first: int, observations: Sequence[FaceObservation | None]) -> None:
         """Add the observations from picture ``first`` of the shot on. Raises OSError."""
@@ -66,14 +63,6 @@ class FaceLane:
         for each in observations:
             if each is not None:
                 self.appearance.add(each.colours)
-                self._sizes += each.crop.face_size
-                self._middles += each.crop.x
-
-    @property
-    def candidate(self) -> FaceCandidate:
-        """Its figures, for the choice of the speaker."""
-        count = len(self.records)
-        return FaceCandidate(count, self._sizes / max(count, 1), self._middles / max(count, 1))
 
     def pictures_since_seen(self, picture: int) -> int:
         """Return the pictures from its last observation to ``picture``; 0 where there is none."""
@@ -186,16 +175,17 @@ class MultiFaceTracker:
             faces += self._models.finder.find_small(picture)
         return faces
 
-    def _visible_lanes(self) -> Iterator[tuple[FaceLane, Crop]]:
+    def visible_lanes(self) -> Iterator[tuple[FaceLane, Crop]]:
+        """Yield the lanes whose face was found in the last picture, with its place there."""
         for lane in self.lanes:
             if lane.follower.is_visible and lane.follower.last_crop is not None:
                 yield lane, lane.follower.last_crop
 
     def _is_known(self, crop: Crop) -> bool:
-        return any(_is_one_face(crop, place) for _, place in self._visible_lanes())
+        return any(is_one_face(crop, place) for _, place in self.visible_lanes())
 
     def _is_large_enough(self, crop: Crop) -> bool:
-        largest = max((place.side for _, place in self._visible_lanes()), default=0.0)
+        largest = max((place.side for _, place in self.visible_lanes()), default=0.0)
         return self._follow_small_faces or crop.side >= MIN_SHARE_OF_LARGEST * largest
 
     def _find_lost_lane(self, reading: MeshReading, crop: Crop) -> FaceLane | None:
@@ -205,7 +195,7 @@ class MultiFaceTracker:
             if lane.follower.is_visible or not lane.records:
                 continue
             place = lane.follower.last_crop
-            is_same_place = place is not None and _is_one_face(crop, place)
+            is_same_place = place is not None and is_one_face(crop, place)
             difference = lane.appearance.difference(reading.colours)
             if difference < (SAME_PLACE_LIMIT if is_same_place else OTHER_PLACE_LIMIT):
                 candidates.append((difference, id(lane), lane))
@@ -228,7 +218,8 @@ class MultiFaceTracker:
         return lane
 
 
-def _is_one_face(one: Crop, other: Crop) -> bool:
+def is_one_face(one: Crop, other: Crop) -> bool:
+    """Whether two crops of one picture show one face."""
     return centre_distance(one, other) < SAME_FACE_DISTANCE * min(one.face_size, other.face_size)
 
 
@@ -245,7 +236,7 @@ def _resolve_shared_face(
     both = [
         k
         for k, (a, b) in enumerate(zip(ones, others, strict=True))
-        if a is not None and b is not None and _is_one_face(a.crop, b.crop)
+        if a is not None and b is not None and is_one_face(a.crop, b.crop)
     ]
     if not both:
         return

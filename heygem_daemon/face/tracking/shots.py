@@ -1,6 +1,7 @@
-"""Splits a video into shots, and each shot into blocks of few pictures.
+"""Splits a video into pieces, shots and blocks of few pictures.
 
-Cuts are detected on a coarse grid of luma.
+Cuts are detected on a coarse grid of luma. Pieces have a fixed length, so that workers that begin
+at different pieces have the same blocks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,36 +20,50 @@ CUT_LIMIT = 28.0
 """Mean absolute change of luma, 0-255, between two pictures above which there is a cut."""
 BLOCK_PICTURES = 8
 """Pictures in a block: few, because all are held in memory."""
+PIECE_PICTURES = 256
+"""Pictures in a piece. At its beginning faces are detected anew, which takes as long as two or
+three pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShotBlock:
-    """Consecutive pictures of one shot."""
+    """Consecutive pictures of one shot and one piece."""
 
     pictures: tuple[Picture, ...]
     first: int
-    """The number of the first picture in its shot."""
-
-    @property
-    def starts_shot(self) -> bool:
-        """Whether the shot begins here."""
-        return self.first == 0
+    """The number of the first picture in its stretch: what one piece has of one shot."""
+    piece: int = 0
+    """The number of its piece."""
+    is_after_cut: bool = False
+    """Whether there is a cut before it; False where that is not known."""
 
 
 def split_into_blocks(
-    pictures: Iterable[Picture], size: int = BLOCK_PICTURES
+    pictures: Iterable[Picture],
+    size: int = BLOCK_PICTURES,
+    piece: int = PIECE_PICTURES,
+    first_piece: int = 0,
 ) -> Iterator[ShotBlock]:
-    """Yield the pictures in blocks of at most ``size``, none of which crosses a cut."""
+    """Yield the pictures in blocks of at most ``size``, none of which crosses a cut or the end of
+    a piece of ``piece`` pictures.
+
+    ``first_piece``: the number of the piece that begins with the first picture. The first block of
+    each but piece 0 has one picture, in which the faces of the piece before are found again.
+    """
     block: list[Picture] = []
-    first = 0
-    for marked in mark_cuts(pictures):
-        if block and (marked.starts_shot or len(block) == size):
-            yield ShotBlock(tuple(block), first)
-            first = 0 if marked.starts_shot else first + len(block)
+    first, most, number, is_after_cut = 0, size, first_piece, False
+    for position, marked in enumerate(mark_cuts(pictures), first_piece * piece):
+        starts_piece = position % piece == 0
+        if block and (starts_piece or marked.starts_shot or len(block) == most):
+            yield ShotBlock(tuple(block), first, number, is_after_cut)
+            first = 0 if starts_piece or marked.starts_shot else first + len(block)
             block = []
+        if not block:
+            number, is_after_cut = position // piece, marked.starts_shot
+            most = 1 if starts_piece and number else size
         block.append(marked.picture)
     if block:
-        yield ShotBlock(tuple(block), first)
+        yield ShotBlock(tuple(block), first, number, is_after_cut)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from heygem_daemon.face.reading.mesh_reader import score_from_logit
 from heygem_daemon.face.reading.pose import fit_pose
 from heygem_daemon.face.reading.skin_colours import LOWER_PART, Colours
 from heygem_daemon.face.tracking.follower import OTHER_PLACE_LIMIT, Appearance
-from heygem_daemon.face.tracking.multi_face import FaceLane, MultiFaceTracker
+from heygem_daemon.face.tracking.joining import JoinedLane, JoinedShot
 from heygem_daemon.face.tracking.occlusion import find_covered
 from heygem_daemon.face.tracking.selection import choose_speaker, eligible_faces
 from heygem_daemon.face.tracking.smoothing import FaceSample
@@ -55,13 +55,10 @@ class SpeakerSelector:
         self._tracklet = 0
         self._face_count = 0
 
-    def choose_samples(
-        self, tracker: MultiFaceTracker, length: int, width: int, height: int
-    ) -> Iterator[FaceSample]:
-        """Yield one sample for each of a shot's ``length`` pictures of ``width`` by ``height``."""
-        if not length:
-            return
-        lanes = [lane for lane in tracker.lanes if len(lane.records)]
+    def choose_samples(self, shot: JoinedShot) -> Iterator[FaceSample]:
+        """Yield one sample for each of a shot's pictures."""
+        length = shot.pictures
+        lanes = [lane for lane in shot.lanes if len(lane)]
         humans = [lane for lane in lanes if self._is_human(lane)]
         others = [lane for lane in lanes if lane not in humans]
         candidates = [
@@ -75,25 +72,25 @@ class SpeakerSelector:
             self._tracklet += 1
             yield from (self._absent_sample(problems[k]) for k in range(length))
         else:
-            yield from self._present_samples(lane, problems, width, height)
+            yield from self._present_samples(lane, problems, *shot.size)
 
-    def _is_human(self, lane: FaceLane) -> bool:
-        step = -(-len(lane.records) // _SAMPLES)
-        rows = np.concatenate([block[::step].copy() for block in lane.records.blocks()])
+    def _is_human(self, lane: JoinedLane) -> bool:
+        step = -(-len(lane) // _SAMPLES)
+        rows = np.concatenate([block[::step].copy() for block in lane.blocks()])
         return is_human(rows["landmarks"], rows["logit"], rows["colours"], self._reference)
 
-    def _was_last_speaker(self, lane: FaceLane) -> bool:
+    def _was_last_speaker(self, lane: JoinedLane) -> bool:
         return self._last is not None and lane.appearance.differs_from(self._last) < (
             OTHER_PLACE_LIMIT
         )
 
     def _present_samples(
-        self, lane: FaceLane, problems: NDArray[np.uint8], width: int, height: int
+        self, lane: JoinedLane, problems: NDArray[np.uint8], width: int, height: int
     ) -> Iterator[FaceSample]:
         person = self._person_number(lane.appearance)
         covered = _covered_pictures(lane)
         next_picture, tracklet = 0, None
-        for block in lane.records.blocks():
+        for block in lane.blocks():
             out_of_picture = _is_cut_off(block["landmarks"], width, height)
             for row, cut_off in zip(block, out_of_picture, strict=True):
                 while next_picture < row["picture"]:
@@ -132,22 +129,22 @@ class SpeakerSelector:
 
 
 def _absence_problems(
-    humans: list[FaceLane], others: list[FaceLane], length: int
+    humans: list[JoinedLane], others: list[JoinedLane], length: int
 ) -> NDArray[np.uint8]:
     """Return (length,): the problem of each picture if the speaker is not in it."""
     problems: NDArray[np.uint8] = np.full(length, MouthProblem.NO_FACE, np.uint8)
     for lanes, problem in ((others, MouthProblem.NOT_HUMAN), (humans, MouthProblem.OTHER_PERSON)):
         for lane in lanes:
-            for start, stop in lane.records.runs:
+            for start, stop in lane.runs:
                 problems[start:stop] = problem
     return problems
 
 
-def _covered_pictures(lane: FaceLane) -> frozenset[int]:
+def _covered_pictures(lane: JoinedLane) -> frozenset[int]:
     """Return the numbers of the pictures in which the mouth is covered."""
     parts = [
         (block["picture"].copy(), block["colours"].copy(), block["logit"].copy())
-        for block in lane.records.blocks()
+        for block in lane.blocks()
     ]
     pictures, colours, logits = (np.concatenate(part) for part in zip(*parts, strict=True))
     return frozenset(pictures[find_covered(colours, logits)].tolist())

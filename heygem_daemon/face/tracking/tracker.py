@@ -1,8 +1,8 @@
 """The face tracker: follows the face that speaks through the pictures of a video."""
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -18,10 +18,13 @@ from heygem_daemon.face.reading.face_models import FaceModels
 from heygem_daemon.face.reading.finder import FaceFinder
 from heygem_daemon.face.reading.mesh_reader import MeshReader
 from heygem_daemon.face.reading.pose import load_reference_face
+from heygem_daemon.face.tracking.joining import join_shots
 from heygem_daemon.face.tracking.multi_face import MultiFaceTracker, OnFace
-from heygem_daemon.face.tracking.shots import split_into_blocks
+from heygem_daemon.face.tracking.pieces import PieceTracker, TrackedPiece
+from heygem_daemon.face.tracking.shots import PIECE_PICTURES, split_into_blocks
 from heygem_daemon.face.tracking.smoothing import FaceSample, smooth_lips
 from heygem_daemon.face.tracking.speaker import SpeakerSelector
+from heygem_daemon.face.tracking.stored_pieces import StoredPiece, read_piece, write_piece
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.picture import ColourTags, Picture
 
@@ -37,8 +40,12 @@ _BATCH = {"cpu": 8, "cuda": 32}
 class FaceTracker:
     """Follows every face of a shot, and chooses at the shot's end which of them speaks.
 
-    Memory does not grow with the length of a shot: observations are kept on disk until then.
+    The video is tracked in pieces, which several workers can share. Memory does not grow with the
+    length of a shot: observations are kept on disk until its end.
     """
+
+    piece_pictures: int = PIECE_PICTURES
+    """Pictures in a piece."""
 
     def __init__(
         self,
@@ -110,32 +117,49 @@ class FaceTracker:
     ) -> Iterator[FaceSample]:
         """Yield one sample per picture, in order; those of a shot after its last picture.
 
-        ``folder``: where the observations of long shots are kept until then, about 6 kB per face
-        and picture; None: the system's temporary folder. ``on_face``: see ``MultiFaceTracker``.
-        Raises OSError where the disk is full.
+        ``folder``: where the observations are kept until then, about 6 kB per face and picture;
+        None: the system's temporary folder. ``on_face``: see ``MultiFaceTracker``. Raises OSError
+        where the disk is full.
         """
-        return smooth_lips(self._follow(pictures, choice, folder, on_face), self._lips)
+        with TemporaryDirectory(dir=folder) as kept:
+            yield from self.join(self._store_all(pictures, choice, Path(kept), on_face), choice)
 
-    def _follow(
+    def _store_all(
         self,
         pictures: Iterable[Picture],
         choice: FaceChoice,
-        folder: Path | None,
+        folder: Path,
         on_face: OnFace | None,
-    ) -> Iterator[FaceSample]:
-        new_shot = partial(MultiFaceTracker, self._models, choice != "largest", folder, on_face)
+    ) -> Iterator[StoredPiece]:
+        for piece in self.track_pieces(pictures, choice, folder, on_face):
+            path = folder / f"{piece.number}"
+            write_piece(piece, path)
+            yield read_piece(path, piece.pictures)
+
+    def track_pieces(
+        self,
+        pictures: Iterable[Picture],
+        choice: FaceChoice,
+        folder: Path,
+        on_face: OnFace | None = None,
+        first_piece: int = 0,
+        is_wanted: Callable[[int], bool] = lambda _number: True,
+    ) -> Iterator[TrackedPiece]:
+        """Yield the pieces that begin with ``pictures``, each until the next one is asked for.
+
+        ``first_piece``: the number of the first. ``is_wanted(number)`` is asked before each other
+        one; where it is not, the tracking ends, a few pictures later.
+        """
+
+        def new_tracker(counts: bool) -> MultiFaceTracker:
+            follow_small = choice != "largest"
+            return MultiFaceTracker(self._models, follow_small, folder, on_face if counts else None)
+
+        blocks = split_into_blocks(pictures, piece=self.piece_pictures, first_piece=first_piece)
+        return PieceTracker(new_tracker, is_wanted).track(blocks)
+
+    def join(self, pieces: Iterable[StoredPiece], choice: FaceChoice) -> Iterator[FaceSample]:
+        """Yield the samples of a video, from all of its pieces in their order."""
         speaker = SpeakerSelector(choice, self._reference)
-        shot, length = new_shot(), 0
-        size = (0, 0)
-        try:
-            for block in split_into_blocks(pictures):
-                if block.starts_shot:
-                    yield from speaker.choose_samples(shot, length, *size)
-                    shot.close()
-                    shot = new_shot()
-                shot.follow(block)
-                length = block.first + len(block.pictures)
-                size = (block.pictures[0].width, block.pictures[0].height)
-            yield from speaker.choose_samples(shot, length, *size)
-        finally:
-            shot.close()
+        samples = (each for shot in join_shots(pieces) for each in speaker.choose_samples(shot))
+        return smooth_lips(samples, self._lips)

@@ -48,7 +48,7 @@ def test_no_block_crosses_a_cut() -> None:
         [8, 9, 10, 11],
     ]
     assert [block.first for block in blocks] == [0, 4, 0, 0]
-    assert [block.starts_shot for block in blocks] == [True, False, True, True]
+    assert [block.first == 0 for block in blocks] == [True, False, True, True]
 
 
 def test_no_pictures_are_no_blocks() -> None:
