@@ -162,7 +162,8 @@ MODULES = (
 MIXED_MODULES = (
     "cli/ending.py", "cli/job_flags.py", "cli/version.py", "device/torch_errors.py",
     "engines/*/performance.py", "engines/builtin/engine.py", "engines/wav2lip/checkpoint.py",
-    "gpu/reading_thread.py", "language/catalogue.py", "media/aac_encoder.py",
+    "gpu/reading_thread.py", "language/catalogue.py", "media/aac_blocks.py",
+    "media/aac_encoder.py",
     "media/audio_measurement.py", "media/boxes.py", "media/first_look.py",
     "media/frame_spill.py", "media/info.py", "media/kept_crops.py", "media/marking/*.py",
     "media/probe.py", "media/probe_order.py", "media/timeline.py", "media/tone_map.py",

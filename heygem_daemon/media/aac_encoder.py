@@ -2,142 +2,196 @@
 
 FFmpeg's encoder makes every block quieter that comes within 5 % of full scale (``aacenc.c``, clip
 avoidance), and its fast coder cuts what is loud and tonal: speech that was normalized loses up to
-0.8 dB, tones 1.5 dB. So each channel of mono and stereo sound is encoded for itself, at a half (a
-quarter …) of its level, and the gain in the coded blocks is raised by the same factor. Then the
-channels are joined to blocks of two. The syntax of blocks: ISO/IEC 14496-3, 4.4.2.
+0.8 dB, tones 1.5 dB. So each channel is encoded for itself, at a half (a quarter …) of its level,
+and the gain in the coded blocks is raised by the same factor. Then the channels are joined.
+
+It also rounds down: noise loses 0.1 to 0.4 dB, evenly over its frequencies. A trial with parts of
+the sound shows how much that is in each channel, and the channel is encoded that much louder.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
-import av
-from av import AudioFrame
+import numpy as np
+from av import AudioFrame, AudioLayout, CodecContext
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.stream import Stream
 
-from heygem_daemon.media.samples import Samples, packed_frame
+from heygem_daemon.media.aac_blocks import elements, join_channels
+from heygem_daemon.media.samples import Samples, packed_frame, silence
+from heygem_daemon.media.spectrum import PowerSpectrum, level_kept
 
-FAST, THOROUGH = {"aac_coder": "fast"}, {"aac_coder": "twoloop"}
-"""Options of the encoder. Up to the peak ``LOUD``, the fast coder keeps tones within 0.01 dB. The
-thorough one is up to 0.5 dB off at 320 kbit/s and six channels, but at any peak."""
+# Without the encoder's name, a block begins with its channel.
+OPTIONS = {"aac_coder": "fast", "flags": "+bitexact"}
+"""Up to the peak ``LOUD``, the fast coder keeps tones within 0.01 dB."""
 LOUD = 0.3
 """Peak up to which the encoder changes no level, with some room for what resampling adds."""
 GAIN_STEPS_PER_HALVING = 4
 """``global_gain`` counts in quarters of a power of two."""
-SINGLE, PAIR, END = 0b000, 0b001, 0b111
-"""Names of the elements of a raw block, 3 bits: one channel, two channels, end."""
+LOW_BITS_PER_SECOND = 15_000
+"""What a channel of low frequencies takes at most."""
+MOST_BITS_PER_BLOCK, SAMPLES_PER_BLOCK = 6144, 1024
+"""The most that AAC allows for a channel (ISO/IEC 14496-3, 4.5.3.3)."""
+TRIED_WHOLE = 10
+"""Seconds from the start of a sound that the trial takes."""
+TRIED_PART, TRIAL_PERIOD = 0.5, 1.5
+"""After them it takes so many seconds of every so many: it costs a third of the encoding."""
+TRIAL_END = 16 * SAMPLES_PER_BLOCK
+"""Silence after the trial, which pushes all of its sound out of the encoder."""
+MOST_CORRECTION = 10 ** (1 / 20)
+"""Factor: 1 dB. What the encoder loses is less; more is not its rounding."""
+
+ReadBlocks = Callable[[], Iterable[Samples]]
+"""Yields the (channels, n) samples of a sound from its start, each time anew."""
 
 
-def halvings(peak: float) -> int:
-    """Return how often a sound must be halved so that the encoder does not change it."""
-    return max(0, math.ceil(math.log2(peak / LOUD))) if peak > 0 else 0
+@dataclass(frozen=True, slots=True)
+class AacForm:
+    """What the AAC of a sound is like."""
+
+    rate: int
+    layout: str
+    """One of ``aac_blocks.ELEMENTS``."""
+    bits_per_second: int
+    """For all channels."""
+    peak: float
+    """Largest absolute value of the sound; full scale is 1."""
+    silent: frozenset[int] = frozenset()
+    """Indices of channels that hold nothing, and need no bits."""
+
+    @property
+    def halvings(self) -> int:
+        """How often the sound must be halved so that the encoder does not change it."""
+        return max(0, math.ceil(math.log2(self.peak / LOUD))) if self.peak > 0 else 0
+
+    @property
+    def low_channels(self) -> frozenset[int]:
+        """Indices of the channels of which AAC keeps low frequencies alone."""
+        return frozenset(each.channels[0] for each in elements(self.layout) if each.is_low)
+
+    @property
+    def channels(self) -> int:
+        return int(AudioLayout(self.layout).nb_channels)
+
+    def channel_bits(self) -> int:
+        """Return the bits a second of a channel: those that hold sound share all that there are."""
+        whole = set(range(self.channels)) - self.low_channels
+        shared = self.bits_per_second - LOW_BITS_PER_SECOND * len(self.low_channels)
+        most = MOST_BITS_PER_BLOCK * self.rate // SAMPLES_PER_BLOCK
+        return min(most, shared // len(whole - self.silent or whole))
 
 
-def encoder_options(peak: float) -> dict[str, str]:
-    """Return the options for a stream of ``encode_blocks`` of a sound with this peak."""
-    return FAST if peak <= LOUD else THOROUGH
+def encode_blocks(read: ReadBlocks, out: AudioStream, form: AacForm) -> Iterator["Packet[Stream]"]:
+    """Yield a sound, at the rate and with the layout of ``out``, as its packets."""
+    factors = np.float32(0.5**form.halvings) * find_corrections(read(), form)[:, None]
+    encoders = _ChannelEncoders(form)
+    steps = form.halvings * GAIN_STEPS_PER_HALVING
+    for samples in read():
+        yield from _join_packets(encoders.encode(samples * factors), out, form.layout, steps)
+    yield from _join_packets(encoders.finish(), out, form.layout, steps)
 
 
-def encode_blocks(
-    blocks: Iterable[Samples], out: AudioStream, peak: float
-) -> Iterator["Packet[Stream]"]:
-    """Yield (channels, n) samples at the rate of ``out`` as its packets.
+def find_corrections(blocks: Iterable[Samples], form: AacForm) -> Samples:
+    """Return the factor for each channel that makes up for what the encoder rounds down."""
+    encoders, factor = _ChannelEncoders(form), np.float32(0.5**form.halvings)
+    decoders = [_decoder(context) for context in encoders.contexts]
+    before = [PowerSpectrum() for _ in decoders]
+    after = [PowerSpectrum(skip=SAMPLES_PER_BLOCK) for _ in decoders]
+    for samples in chain(_parts(blocks, form.rate), [silence(form.channels, TRIAL_END)]):
+        for spectrum, channel in zip(before, samples * factor, strict=True):
+            spectrum.add(channel)
+        for decoder, spectrum, packets in zip(
+            decoders, after, encoders.encode(samples * factor), strict=True
+        ):
+            for packet in packets:
+                for frame in decoder.decode(Packet(bytes(packet))):
+                    spectrum.add(frame.to_ndarray()[-1])
+    kept = [level_kept(*each) for each in zip(before, after, strict=True)]
+    return np.clip(1 / np.sqrt(kept), 1 / MOST_CORRECTION, MOST_CORRECTION).astype(np.float32)
 
-    ``peak``: largest absolute value of the sound.
-    """
-    if out.codec_context.channels <= 2:
-        yield from _encode_each_channel(blocks, out, halvings(peak))
-        return
-    for frame in _frames(blocks, out.codec_context.sample_rate, out.codec_context.layout.name):
-        yield from out.encode(frame)
-    yield from out.encode(None)
 
-
-def _frames(blocks: Iterable[Samples], rate: int, layout: str) -> Iterator[AudioFrame]:
+def _parts(blocks: Iterable[Samples], rate: int) -> Iterator[Samples]:
+    """Yield the blocks that the trial takes, by the time of their start."""
     position = 0
     for samples in blocks:
-        if samples.shape[1]:
-            frame = packed_frame(samples, rate, layout)
-            frame.pts, frame.time_base = position, Fraction(1, rate)
-            position += samples.shape[1]
-            yield frame
-
-
-def _encode_each_channel(
-    blocks: Iterable[Samples], out: AudioStream, count: int
-) -> Iterator["Packet[Stream]"]:
-    """Encode at 2^-``count`` of the level, and raise the gain of the coded blocks again."""
-    rate, channels = out.codec_context.sample_rate, out.codec_context.channels
-    encoders = [_channel_encoder(out) for _ in range(channels)]
-    position = 0
-    for samples in blocks:
-        if not samples.shape[1]:
-            continue
-        packets = []
-        for encoder, channel in zip(encoders, samples * 0.5**count, strict=True):
-            frame = packed_frame(channel[None], rate, "mono")
-            frame.pts, frame.time_base = position, Fraction(1, rate)
-            packets.append(encoder.encode(frame))
+        seconds = position / rate
+        if seconds < TRIED_WHOLE or seconds % TRIAL_PERIOD < TRIED_PART:
+            yield samples
         position += samples.shape[1]
-        yield from _join_packets(packets, out, count)
-    yield from _join_packets([encoder.encode(None) for encoder in encoders], out, count)
 
 
-def _channel_encoder(out: AudioStream) -> AudioCodecContext:
-    """Return an encoder for one of the channels of ``out``, with its share of the bits."""
-    encoder = av.CodecContext.create("aac", "w")
+class _ChannelEncoders:
+    """An encoder for each channel. Between two calls they hold the same number of samples."""
+
+    def __init__(self, form: AacForm) -> None:
+        self._rate = form.rate
+        self._low = form.low_channels
+        self._position = 0
+        bits = form.channel_bits()
+        self.contexts = [
+            _encoder(form.rate, "2.1" if channel in self._low else "mono", bits)
+            for channel in range(form.channels)
+        ]
+
+    def encode(self, samples: Samples) -> list[list["Packet[Stream]"]]:
+        """Return the packets of each channel that (channels, n) samples complete."""
+        if not samples.shape[1]:
+            return [[] for _ in self.contexts]
+        packets = []
+        for index, (context, channel) in enumerate(zip(self.contexts, samples, strict=True)):
+            frame = self._frame(channel[None], is_low=index in self._low)
+            frame.pts, frame.time_base = self._position, Fraction(1, self._rate)
+            packets.append(context.encode(frame))
+        self._position += samples.shape[1]
+        return packets
+
+    def finish(self) -> list[list["Packet[Stream]"]]:
+        """Return the last packets of each channel."""
+        return [context.encode(None) for context in self.contexts]
+
+    def _frame(self, channel: Samples, *, is_low: bool) -> AudioFrame:
+        if not is_low:
+            return packed_frame(channel, self._rate, "mono")
+        return packed_frame(
+            np.concatenate([silence(2, channel.shape[1]), channel]), self._rate, "2.1"
+        )
+
+
+def _encoder(rate: int, layout: str, bits_per_channel: int) -> AudioCodecContext:
+    encoder = CodecContext.create("aac", "w")
     if not isinstance(encoder, AudioCodecContext):
         raise TypeError("aac is not a sound codec")
-    encoder.sample_rate = out.codec_context.sample_rate
-    encoder.layout = "mono"
+    encoder.sample_rate = rate
+    encoder.layout = layout
     encoder.format = "fltp"
-    encoder.bit_rate = (out.codec_context.bit_rate or 0) // out.codec_context.channels
-    # Without the encoder's name, a block begins with its channel.
-    encoder.options = {**FAST, "flags": "+bitexact"}
+    encoder.bit_rate = bits_per_channel * AudioLayout(layout).nb_channels
+    encoder.options = OPTIONS
+    encoder.open()
     return encoder
 
 
+def _decoder(encoder: AudioCodecContext) -> AudioCodecContext:
+    """Return a decoder of what ``encoder`` makes."""
+    decoder = CodecContext.create("aac", "r")
+    if not isinstance(decoder, AudioCodecContext):
+        raise TypeError("aac is not a sound codec")
+    decoder.extradata = encoder.extradata
+    return decoder
+
+
 def _join_packets(
-    packets: list[list["Packet[Stream]"]], out: AudioStream, count: int
+    packets: Sequence[list["Packet[Stream]"]], out: AudioStream, layout: str, gain_steps: int
 ) -> Iterator["Packet[Stream]"]:
     for together in zip(*packets, strict=True):
         first = together[0]
-        block = join_channels([bytes(each) for each in together], count * GAIN_STEPS_PER_HALVING)
+        block = join_channels([bytes(each) for each in together], layout, gain_steps)
         packet: Packet[Stream] = Packet(block)
         packet.pts, packet.dts, packet.duration = first.pts, first.dts, first.duration
         packet.time_base, packet.is_keyframe = first.time_base, True
         packet.stream = out
         yield packet
-
-
-def join_channels(blocks: list[bytes], gain_steps: int) -> bytes:
-    """Return one raw AAC block of one or two raw blocks of one channel each, ``gain_steps`` louder.
-
-    A step is 2^¼. Raises ValueError for blocks that are not as FFmpeg's encoder writes them.
-    """
-    channels = [_raise_gain(*_channel_bits(block), gain_steps) for block in blocks]
-    # A pair: name, tag, and that the two channels have nothing in common. A single: name and tag.
-    joined, length = (PAIR << 5, 8) if len(blocks) == 2 else (SINGLE << 4, 7)
-    for bits, count in [*channels, (END, 3)]:
-        joined, length = joined << count | bits, length + count
-    padding = -length % 8
-    return (joined << padding).to_bytes((length + padding) // 8, "big")
-
-
-def _channel_bits(block: bytes) -> tuple[int, int]:
-    """Return the channel's part of a block that holds nothing else: its bits, and how many."""
-    value, length = int.from_bytes(block, "big"), 8 * len(block)
-    padding = (value & -value).bit_length() - 1
-    if value >> (length - 7) != SINGLE << 4 or value >> padding & 7 != END or padding > 7:
-        raise ValueError("not an AAC block of one channel alone")
-    count = length - 7 - 3 - padding
-    return value >> (padding + 3) & (1 << count) - 1, count
-
-
-def _raise_gain(bits: int, count: int, steps: int) -> tuple[int, int]:
-    """Raise ``global_gain``, the first 8 bits."""
-    gain = bits >> (count - 8)
-    return bits + ((min(255, gain + steps) - gain) << (count - 8)), count

@@ -55,11 +55,15 @@ class AudioMeasurement:
     """How many times rate or channels are others than before, and one."""
     peak: float = 0.0
     """Largest absolute value; full scale is 1."""
+    silent_channels: frozenset[int] = frozenset()
+    """Indices of channels that hold nothing from start to end; none where the format changes."""
     voice_channel: int | None = None
     """Index of the channel that carries the voice; None: the mean of all does."""
     full_range_lfe: bool = False
     """Whether the channel that is the LFE, in the layout or in the default one, holds more than
     low frequencies."""
+    lfe_cut: float = 0.0
+    """Part of the power of that channel above what an LFE channel of AAC keeps."""
     stated_seconds: Fraction = Fraction(0)
     """Length that the file announces; 0: none."""
     verdict: Verdict = "whole"
@@ -135,7 +139,9 @@ class _Tally:
         self.values += block.samples.size
         self.bad_samples += block.bad_samples
         if not self.meters or self.meters[-1][0] != block.format:
-            meter = ChannelMeter(block.format.channels, block.format.rate)
+            form = block.format
+            lfe = low_frequency_channel(resolve_layout(form.layout, form.channels))
+            meter = ChannelMeter(form.channels, form.rate, lfe)
             self.meters.append((block.format, meter))
         self.meters[-1][1].measure(block.samples)
 
@@ -155,7 +161,6 @@ def _measurement(path: Path, tally: _Tally) -> AudioMeasurement:
     ogg = read_ogg_layout(path)
     is_chain = ogg is not None and len(ogg.links) > 1
     widest, meter = max(tally.meters, key=lambda each: each[0].channels)
-    lfe = low_frequency_channel(resolve_layout(widest.layout, widest.channels))
     return AudioMeasurement(
         codec=codec,
         sample_rate=max(each.rate for each, _ in tally.meters),
@@ -171,8 +176,10 @@ def _measurement(path: Path, tally: _Tally) -> AudioMeasurement:
         bad_samples=tally.bad_samples,
         formats=len(tally.meters),
         peak=max(each.peak for _, each in tally.meters),
+        silent_channels=meter.silent_channels() if len(tally.meters) == 1 else frozenset(),
         voice_channel=meter.voice_channel() if len(tally.meters) == 1 else None,
-        full_range_lfe=lfe is not None and meter.is_full_range(lfe),
+        full_range_lfe=meter.low_channel_is_full_range(),
+        lfe_cut=meter.low_channel_cut(),
         stated_seconds=Fraction(0) if is_chain else stated,
         verdict="whole"
         if is_chain

@@ -13,7 +13,12 @@ from av.packet import Packet
 from av.stream import Stream
 
 from heygem_daemon.config.choices import AudioHandling
-from heygem_daemon.media.aac_encoder import encode_blocks, encoder_options
+from heygem_daemon.media.aac_encoder import (
+    MOST_BITS_PER_BLOCK,
+    SAMPLES_PER_BLOCK,
+    AacForm,
+    encode_blocks,
+)
 from heygem_daemon.media.atomic_output import atomic_output
 from heygem_daemon.media.audio_decoder import OpenSound
 from heygem_daemon.media.audio_measurement import AudioMeasurement, measure_audio
@@ -52,8 +57,6 @@ STEREO_BITS_PER_SECOND = 192_000
 SURROUND_BITS_PER_SECOND = 320_000
 BITS_PER_SECOND_AND_CHANNEL = 64_000
 """For more than six channels."""
-MOST_BITS_PER_BLOCK_AND_CHANNEL, SAMPLES_PER_BLOCK = 6144, 1024
-"""The most that AAC allows (ISO/IEC 14496-3, 4.5.3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +159,24 @@ def add_aac(
     target: OutputContainer, sound: AudioMeasurement, track: TrackOptions = COMPATIBLE
 ) -> AudioStream:
     """Add a stream of AAC for ``encode``: the channels of ``sound``, at 44.1 or 48 kHz."""
+    form = aac_form(sound, track)
+    return target.add_stream(
+        "aac", rate=form.rate, layout=form.layout, bit_rate=form.bits_per_second
+    )
+
+
+def aac_form(sound: AudioMeasurement, track: TrackOptions = COMPATIBLE) -> AacForm:
+    """Return what the AAC of a sound is like."""
     rate, layout = encoded_format(sound)
     channels = av.AudioLayout(layout).nb_channels
-    most = MOST_BITS_PER_BLOCK_AND_CHANNEL * channels * rate // SAMPLES_PER_BLOCK
-    return target.add_stream(
-        "aac",
+    most = MOST_BITS_PER_BLOCK * channels * rate // SAMPLES_PER_BLOCK
+    keeps_all = published_layout(sound) is not None
+    return AacForm(
         rate=rate,
         layout=layout,
-        bit_rate=min(most, track.bits_per_second or _bit_rate(channels)),
-        options=encoder_options(track.peak(sound)),
+        bits_per_second=min(most, track.bits_per_second or _bit_rate(channels)),
+        peak=track.peak(sound),
+        silent=sound.silent_channels if keeps_all else frozenset(),
     )
 
 
@@ -200,13 +212,17 @@ def encode(
 
     Raises BadInput or EnvironmentFault.
     """
-    blocks = _read_published(path, sound, track.guard, is_pcm=track.is_pcm)
-    if track.loudness is not None:
+
+    def read() -> Iterator[Samples]:
+        blocks = _read_published(path, sound, track.guard, is_pcm=track.is_pcm)
+        if track.loudness is None:
+            return blocks
         form = _published_format(sound, is_pcm=track.is_pcm)
-        blocks = change_loudness(blocks, *form, track.loudness)
+        return change_loudness(blocks, *form, track.loudness)
+
     if track.is_pcm:
-        return encode_pcm(blocks, out)
-    return encode_blocks(blocks, out, track.peak(sound))
+        return encode_pcm(read(), out)
+    return encode_blocks(read, out, aac_form(sound, track))
 
 
 def _published_format(sound: AudioMeasurement, *, is_pcm: bool) -> tuple[int, str]:

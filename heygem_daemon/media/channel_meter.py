@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from heygem_daemon.media.samples import Samples
+from heygem_daemon.media.spectrum import PowerSpectrum
 
 WINDOW = 1 / 50
 """Seconds over which a level is measured."""
@@ -22,14 +23,22 @@ MARGIN = 1.5
 channel, the mean changes more than each of them."""
 LOW_HERTZ = 250
 """What an LFE channel holds lies below."""
+CUT_HERTZ = 260
+"""What AAC keeps of an LFE channel lies below: 12 of 1024 bands, 258 Hz at 44.1 kHz, 281 at 48."""
+LOW_RESOLUTION = 25
+"""Hertz between the frequencies at which an LFE channel is measured, at most."""
 
 
 class ChannelMeter:
     """Takes the samples of a sound in order, in blocks. It does not grow with their number."""
 
-    def __init__(self, channels: int, rate: int) -> None:
-        self.peak = 0.0
-        """Largest absolute value."""
+    def __init__(self, channels: int, rate: int, low_channel: int | None = None) -> None:
+        """``low_channel``: index of the LFE channel, if there is one."""
+        self._rate = rate
+        self._low_channel = low_channel
+        self._low_spectrum = PowerSpectrum(1 << math.ceil(math.log2(rate / LOW_RESOLUTION)))
+        self._peaks = np.zeros(channels, np.float32)
+        """Largest absolute value of each channel."""
         self._window = max(1, round(rate * WINDOW))
         self._levels = np.full((channels + 1, 1), np.nan)
         """Level of the last window: of the mean, then of each channel."""
@@ -45,7 +54,9 @@ class ChannelMeter:
         """Take the next (channels, n) samples."""
         if not samples.size:
             return
-        self.peak = max(self.peak, float(np.abs(samples).max()))
+        self._peaks = np.maximum(self._peaks, np.abs(samples).max(axis=1))
+        if self._low_channel is not None:
+            self._low_spectrum.add(samples[self._low_channel])
         self._squares += np.square(samples).sum(axis=1)
         self._difference_squares += np.square(np.diff(samples, axis=1)).sum(axis=1)
         joined = np.concatenate([self._rest, samples], axis=1)
@@ -53,6 +64,15 @@ class ChannelMeter:
         self._rest = joined[:, whole:]
         if whole:
             self._add_changes(joined[:, :whole])
+
+    @property
+    def peak(self) -> float:
+        """The largest absolute value of all channels."""
+        return float(self._peaks.max())
+
+    def silent_channels(self) -> frozenset[int]:
+        """Return the indices of the channels that hold nothing."""
+        return frozenset(np.flatnonzero(self._peaks == 0).tolist())
 
     def voice_channel(self) -> int | None:
         """Return the channel that carries the voice; None: the mean of all is as good.
@@ -64,13 +84,20 @@ class ChannelMeter:
         least = max(LEAST_CHANGE_DB, float(changes[0]) * MARGIN)
         return best if changes[1 + best] > least else None
 
-    def is_full_range(self, channel: int) -> bool:
-        """Whether the mean frequency (of the squares) of a channel is more than that of an LFE.
+    def low_channel_is_full_range(self) -> bool:
+        """Whether the mean frequency (of the squares) of the LFE channel is more than that of an
+        LFE.
 
         The difference of neighbouring samples of a tone of f Hz is 2·sin(πf/rate) times the tone.
         """
+        if (channel := self._low_channel) is None:
+            return False
         limit = self._low**2 * self._squares[channel]
         return bool(self._difference_squares[channel] > limit)
+
+    def low_channel_cut(self) -> float:
+        """Return the part of the power of the LFE channel that AAC does not keep."""
+        return self._low_spectrum.part_above(CUT_HERTZ, self._rate)
 
     def _add_changes(self, samples: Samples) -> None:
         tracks = np.concatenate([samples.mean(axis=0, keepdims=True), samples])

@@ -109,6 +109,8 @@ class AudioInfo:
     """Values that are no numbers, and are silence."""
     warnings: tuple[str, ...] = ()
     """Sentences on what is wrong with the sound."""
+    aac_losses: tuple[str, ...] = ()
+    """Sentences on what the result does not keep of the sound where it is encoded to AAC."""
 
 
 def moving_pictures(container: InputContainer) -> list[VideoStream]:

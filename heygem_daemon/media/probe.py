@@ -28,7 +28,7 @@ from heygem_daemon.media.info import (
 )
 from heygem_daemon.media.probe_order import USAGE, ProbeOrder
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
-from heygem_daemon.media.sound_warnings import sound_warnings
+from heygem_daemon.media.sound_warnings import aac_losses, sound_warnings
 from heygem_daemon.media.source import announced_seconds, open_media
 from heygem_daemon.media.video_reader import VideoReader
 
@@ -68,6 +68,7 @@ def probe_audio(path: Path, guard: MediaGuard = NO_LIMITS) -> AudioInfo:
         read_errors=sound.read_errors,
         bad_samples=sound.bad_samples,
         warnings=sound_warnings(sound),
+        aac_losses=aac_losses(sound),
     )
 
 

@@ -1,13 +1,19 @@
 """Say what is wrong with a sound that is used nevertheless. Pure."""
 
+import math
+
 from heygem_daemon.counts import counted
+from heygem_daemon.media.aac_blocks import elements
 from heygem_daemon.media.audio_measurement import AudioMeasurement
-from heygem_daemon.media.channel_layout import aac_layout, is_unordered
+from heygem_daemon.media.channel_layout import aac_layout
+
+CUT_DB = 0.1
+"""Level that the LFE channel may lose without a word."""
 
 
 def sound_warnings(sound: AudioMeasurement) -> tuple[str, ...]:
     """Return sentences for the user; none for a sound that is as it should be."""
-    return (*_length_warnings(sound), *_damage_warnings(sound), *_channels(sound))
+    return (*_length_warnings(sound), *_damage_warnings(sound))
 
 
 def _length_warnings(sound: AudioMeasurement) -> list[str]:
@@ -49,11 +55,18 @@ def _damage_warnings(sound: AudioMeasurement) -> list[str]:
     return warnings
 
 
-def _channels(sound: AudioMeasurement) -> list[str]:
+def aac_losses(sound: AudioMeasurement) -> tuple[str, ...]:
+    """Return sentences on what AAC does not keep of a sound that is encoded to it."""
     layout = aac_layout(sound.layout, sound.channels, sound.full_range_lfe)
     if layout is None:
         channels = f"the {sound.channels} channels of the sound"
-        return [f"AAC cannot hold {channels}: the result has the one with the voice."]
-    if sound.full_range_lfe and not is_unordered(sound.layout):
-        return ["The low-frequency channel of the sound holds more; AAC keeps only what is low."]
-    return []
+        return (f"AAC cannot hold {channels}: the result has the one with the voice.",)
+    quieter = -10 * math.log10(max(1e-3, 1 - sound.lfe_cut))
+    is_limited = any(each.is_low for each in elements(layout))
+    if is_limited and quieter > CUT_DB:
+        warning = (
+            f"The low-frequency channel (LFE) is {quieter:.1f} dB quieter in the result: AAC keeps "
+            'nothing above 250 Hz in it. Write codec = "prores" to keep all of it.'
+        )
+        return (warning,)
+    return ()

@@ -12,7 +12,7 @@ from heygem_daemon.media.audio_track import TrackOptions, measure_published, pla
 from heygem_daemon.media.codec_check import has_encoder
 from heygem_daemon.media.deep_converter import DeepFormat
 from heygem_daemon.media.guard import MediaGuard
-from heygem_daemon.media.info import VideoInfo
+from heygem_daemon.media.info import AudioInfo, VideoInfo
 from heygem_daemon.media.loudness import Loudness, LoudnessChange
 from heygem_daemon.media.tone_map import HdrSource
 from heygem_daemon.media.verify import ExpectedPictures
@@ -129,6 +129,12 @@ def plan_track(render: Render, guard: MediaGuard) -> TrackOptions:
         is_pcm=is_pcm,
         loudness=change,
     )
+
+
+def loss_warnings(handling: str, sound: AudioInfo) -> tuple[str, ...]:
+    """Return what the result does not keep of the sound. ``handling``: as of ``mux_segments``."""
+    is_encoded = handling.startswith("aac") and "encoded" in handling
+    return sound.aac_losses if is_encoded else ()
 
 
 def describe_loudness(

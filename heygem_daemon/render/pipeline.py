@@ -34,6 +34,7 @@ from heygem_daemon.render.output import (
     describe_loudness,
     describe_pictures,
     encoder_of,
+    loss_warnings,
     plan_track,
     require_encodable,
     require_possible,
@@ -190,7 +191,7 @@ class RenderJob:
             appraisal = self.review(context, appraiser)
             mark_strip(self.render, appraisal)
             loudness, warnings = describe_loudness(self.result_path, self.track, self.track.guard)
-        stats.warnings += warnings
+        stats.warnings += (*loss_warnings(audio_handling, self.inputs.audio), *warnings)
         stats.stage_seconds = self.reporter.stage_seconds
         stats.stage_cpu_seconds = self.reporter.stage_cpu_seconds
         output = describe_pictures(context.expected_pictures, self.reader.info)

@@ -16,6 +16,7 @@ from heygem_daemon.media.source import open_media
 from heygem_daemon.media.tone_map import SDR
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.render.pipeline import render_job
+from tests.media.sound_files import write_sound
 from tests.media.test_tone_map import LIGHT, write_hdr
 
 if TYPE_CHECKING:
@@ -80,6 +81,18 @@ def test_a_bit_rate_is_kept(engine: "FakeEngine", make_bench: "MakeBench") -> No
             sizes[rate] = sum(packet.size for packet in packets) * 8 / 4 / 1000
     assert sizes[96] == pytest.approx(96, rel=0.1)
     assert sizes[192] == pytest.approx(192, rel=0.1)
+
+
+@pytest.mark.parametrize("codec", ["h264", "prores"])
+def test_what_aac_does_not_keep_is_told_where_the_sound_is_aac(
+    engine: "FakeEngine", make_bench: "MakeBench", codec: str
+) -> None:
+    bench = make_bench(2.0, 40)
+    noise = np.random.default_rng(1).normal(0, 0.05, (6, 2 * 48000)).astype(np.float32)
+    write_sound(bench.audio, "pcm_s16le", noise, 48000, "5.1", format="wav")
+    _, report = run(engine, bench, codec=codec)
+    told = [each for each in report["warnings"] if "LFE" in each]
+    assert len(told) == (codec == "h264")
 
 
 @pytest.mark.parametrize("target", [-23, -16])
