@@ -63,11 +63,20 @@ def align(
     Both as start and length, in seconds. They begin together where they do not overlap: then one
     of the two clocks is wrong.
     """
-    later = sound[0] - pictures[0]
-    if abs(later) <= IN_SYNC or later >= pictures[1] or -later >= sound[1]:
+    later = lateness(sound, pictures)
+    if abs(later) <= IN_SYNC:
         return TOGETHER
     held = max(0, math.ceil((-later - IN_SYNC) * fps))
     return Alignment(max(Fraction(0), later + held / fps), held)
+
+
+def lateness(sound: tuple[Fraction, Fraction], pictures: tuple[Fraction, Fraction]) -> Fraction:
+    """Return by how many seconds the sound of a file begins after its pictures.
+
+    Arguments as in ``align``; 0 where the two do not overlap.
+    """
+    later = sound[0] - pictures[0]
+    return later if -sound[1] < later < pictures[1] else Fraction(0)
 
 
 def frame_count(duration: Fraction, fps: Fraction) -> int:

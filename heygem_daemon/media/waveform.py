@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from heygem_daemon.media.audio_measurement import measure_audio
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.resample import mean_or_channel, resample
+from heygem_daemon.media.sound_blocks import SoundBlock, read_blocks
 
 SAMPLE_RATE = 16_000
 BLOCK_SAMPLES = 1 << 16
@@ -18,6 +19,16 @@ BLOCK_SAMPLES = 1 << 16
 def measure_duration(path: Path) -> Fraction:
     """Return the exact length of a file's sound in seconds: decoded samples over their rate."""
     return measure_audio(path).duration
+
+
+def sound_start(path: Path, guard: MediaGuard = NO_LIMITS) -> Fraction:
+    """Return when the first sample is heard, in seconds of the file; 0 where there is none.
+
+    Raises BadInput, TooLarge or EnvironmentFault.
+    """
+    blocks = (piece for piece in read_blocks(path, guard) if isinstance(piece, SoundBlock))
+    first = next(blocks, None)
+    return first.start if first else Fraction(0)
 
 
 def read_waveform(

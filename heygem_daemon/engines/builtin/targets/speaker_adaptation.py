@@ -7,6 +7,7 @@ The result is learned once from the first seconds of a template, and stored with
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ from heygem_daemon.engines.builtin.targets.temporal_filters import (
 from heygem_daemon.errors import BadInput
 from heygem_daemon.face.tracking.mouth import APERTURE
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
+from heygem_daemon.media.timeline import lateness
 from heygem_daemon.media.video_reader import VideoReader
-from heygem_daemon.media.waveform import read_waveform
+from heygem_daemon.media.waveform import read_waveform, sound_start
 from heygem_daemon.speech.features import STATE_RATE
 
 RIDGE = 1000.0
@@ -57,7 +59,7 @@ differs from the one that was learned from."""
 
 STATES_AT_ONCE = 4096
 """Number of hidden states that are converted to float32 at once."""
-VERSION = 3
+VERSION = 4
 """Increased whenever the same video and weights would give another result."""
 AUDIO_LIMIT_SECONDS = 40
 """How much of a video's audio is used: a second or two of work, however long the video is."""
@@ -152,21 +154,26 @@ def adapt_from_video(
         speech = listen(
             first_samples(read_waveform(video, guard=guard), AUDIO_LIMIT_SECONDS * SAMPLE_RATE)
         )
+        start = sound_start(video, guard)
     except BadInput:
         return no_adaptation(NO_SOUND, len(parameters))
     if speech.silent:
         return no_adaptation(NO_SOUND, len(parameters))
     with VideoReader(video, guard=guard) as reader:
-        seconds = reader.timestamps[: len(parameters)].astype(np.float32)
-    return adapt_from_speech(speech, seconds, parameters)
+        seconds = reader.timestamps[: len(parameters)]
+        shown = Fraction(float(reader.timestamps[-1])) + 1 / reader.info.fps
+        late = lateness((start, speech.seconds), (reader.info.start, shown))
+    return adapt_from_speech(speech, (seconds - float(late)).astype(np.float32), parameters)
 
 
 def adapt_from_speech(speech: Speech, seconds: Floats, parameters: Floats) -> SpeakerAdaptation:
-    """Return what is learned from ``speech`` and the mouth in pictures shown at ``seconds`` (T,).
+    """Return what is learned from ``speech`` and the mouth in pictures shown at ``seconds`` (T,)
+    of the speech; before 0 it has not begun.
 
     ``parameters``: (T, 4), NaN where there is no face.
     """
-    usable = np.isfinite(parameters[:, 0]) & (seconds < len(speech) / STATE_RATE)
+    is_heard = (seconds >= 0) & (seconds < len(speech) / STATE_RATE)
+    usable = np.isfinite(parameters[:, 0]) & is_heard
     if usable.sum() < 2:
         return no_adaptation(TOO_LITTLE_SPEECH, len(parameters))
     times, measured = seconds[usable], parameters[usable]

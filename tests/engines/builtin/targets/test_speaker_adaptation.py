@@ -15,6 +15,7 @@ from heygem_daemon.engines.builtin.targets import speaker_adaptation as module
 from heygem_daemon.engines.builtin.targets.speaker_adaptation import (
     SpeakerAdaptation,
     adapt_from_speech,
+    adapt_from_video,
     first_samples,
     load_speaker_adaptation,
 )
@@ -24,6 +25,8 @@ from tests.engines.builtin.speaker import mouth_of, speech_of
 
 Floats = NDArray[np.float32]
 SECONDS = 6
+CODECS = {".mp4": "alac", ".mov": "pcm_s16le", ".mkv": "aac"}
+"""Without priming where the muxer would show it as sound that begins earlier."""
 
 
 class Listening:
@@ -41,21 +44,28 @@ class Listening:
 @pytest.fixture
 def template(tmp_path: Path) -> Template:
     """Return a video of 6 s with audio, and an empty cache."""
-    video = tmp_path / "speaker.mp4"
+    return template_of(write_speaker(tmp_path / "speaker.mp4"), tmp_path)
+
+
+def write_speaker(video: Path, late: float = 0.0) -> Path:
+    """Write a video of 6 s whose sound begins ``late`` seconds after its pictures."""
+    before = max(0.0, -late)
     with av.open(str(video), "w") as container:
         pictures: Any = container.add_stream("libx264", rate=25)
         pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
-        sound: Any = container.add_stream("aac", rate=16_000, layout="mono")
-        for _ in range(25 * SECONDS):
+        sound: Any = container.add_stream(CODECS[video.suffix], rate=16_000, layout="mono")
+        for index in range(25 * SECONDS):
             picture = VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+            picture.pts, picture.time_base = index + round(before * 25), Fraction(1, 25)
             container.mux(pictures.encode(picture))
         tone = np.sin(np.arange(16_000 * SECONDS) / 10).astype(np.float32)
         frame = AudioFrame.from_ndarray(tone[None], format="fltp", layout="mono")
         frame.sample_rate, frame.time_base = 16_000, Fraction(1, 16_000)
+        frame.pts = round((before + late) * 16_000)
         container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
         container.mux(pictures.encode(None))
-    return template_of(video, tmp_path)
+    return video
 
 
 def template_of(video: Path, cache: Path) -> Template:
@@ -116,6 +126,28 @@ def same(one: SpeakerAdaptation, other: SpeakerAdaptation) -> bool:
         and one.figures == other.figures
         and np.array_equal(one.speaking, other.speaking)
         and np.array_equal(one.correction.weights, other.correction.weights)
+    )
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+@pytest.mark.parametrize("late", [-2.0, -0.52, 0.48, 0.52, 2.0])
+def test_the_time_stamps_tell_when_the_sound_begins(
+    tmp_path: Path, late: float, suffix: str
+) -> None:
+    """Learned is what the video without an offset teaches in the pictures that both have."""
+    speech = speech_of(SECONDS, seed=1)
+    seconds, mouth = mouth_of(speech.scores, late=-late)
+    heard = (seconds >= late) & (seconds < SECONDS + late)
+    expected = adapt_from_speech(speech, seconds[heard] - np.float32(late), mouth[heard])
+    video = write_speaker(tmp_path / f"speaker{suffix}", late)
+    adaptation = adapt_from_video(video, mouth, Listening(speech))
+    assert adaptation.sync.is_match
+    assert adaptation.sync.offset_seconds == 0
+    assert adaptation.sync.correlation == pytest.approx(expected.sync.correlation, abs=0.01)
+    np.testing.assert_array_equal(adaptation.speaking[heard], expected.speaking)
+    assert not adaptation.speaking[~heard].any()
+    np.testing.assert_allclose(
+        adaptation.correction.weights, expected.correction.weights, atol=0.01
     )
 
 
