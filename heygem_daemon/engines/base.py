@@ -24,7 +24,7 @@ from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.kept_crops import KeptCrops
 from heygem_daemon.media.orientation import AS_SHOWN, Orientation
 from heygem_daemon.media.picture import ColourTags
-from heygem_daemon.media.timeline import Timeline
+from heygem_daemon.media.timeline import PictureTimes, Timeline
 from heygem_daemon.system.atomic import atomic_file
 from heygem_daemon.system.staging import StagedFolder
 
@@ -74,6 +74,10 @@ class Template:
     """The pictures around the mouth, as shown, of a video that was tracked in this job."""
     turn: Orientation = AS_SHOWN
     """How the pictures are turned, for an engine that reads the video itself."""
+    times: PictureTimes | None = None
+    """When the pictures of the video are shown; None: the video tells."""
+    heard: object | None = None
+    """What ``Engine.hear_video`` returned; None: the engine has not listened to the video yet."""
     staging: StagedFolder | None = None
     """Keeps new files of ``cache`` until the video is known not to have changed; None: it cannot
     change."""
@@ -233,6 +237,18 @@ class Engine(ABC, Generic[SpeechT]):
 
         ``waveform``: consecutive blocks of mono samples at ``SAMPLE_RATE``, -1 … 1. Silence is
         no error."""
+
+    def hear_video(
+        self,
+        video: Path,  # noqa: ARG002 - for engines that learn from it
+        guard: MediaGuard,  # noqa: ARG002
+    ) -> object | None:
+        """Listen to the own sound of a video that is tracked meanwhile; return what the template
+        shall hold for ``plan_performance``, None: nothing.
+
+        Called in a thread of its own. What it raises counts as nothing.
+        """
+        return None
 
     @abstractmethod
     def plan_performance(

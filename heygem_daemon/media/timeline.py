@@ -70,6 +70,18 @@ def align(
     return Alignment(max(Fraction(0), later + held / fps), held)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureTimes:
+    """When the pictures of a video are shown."""
+
+    seconds: NDArray[np.float64]
+    """From the first picture to each picture, ascending."""
+    start: Fraction
+    """Presentation time of the first picture in the file, in seconds."""
+    length: Fraction
+    """Seconds from the first picture to the end of the last one."""
+
+
 def lateness(sound: tuple[Fraction, Fraction], pictures: tuple[Fraction, Fraction]) -> Fraction:
     """Return by how many seconds the sound of a file begins after its pictures.
 

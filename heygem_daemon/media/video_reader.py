@@ -28,7 +28,7 @@ from heygem_daemon.media.pixel_format import PictureConverter
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.regular_file import REPLACE_FILE_HINT
 from heygem_daemon.media.source import open_media
-from heygem_daemon.media.timeline import missing_pictures
+from heygem_daemon.media.timeline import PictureTimes, missing_pictures
 from heygem_daemon.media.video_decoder import VideoDecoder
 
 SPILL_BYTES = 512 << 20
@@ -133,6 +133,13 @@ class VideoReader:
     def timestamps(self) -> NDArray[np.float64]:
         """Seconds from the first picture to each picture, ascending; shape (frame_count,)."""
         return self._index.timestamps
+
+    @property
+    def times(self) -> PictureTimes:
+        """When the pictures are shown."""
+        seconds = self.timestamps
+        length = Fraction(float(seconds[-1])) + 1 / self.info.fps
+        return PictureTimes(seconds, self.info.start, length)
 
     @property
     def damaged_count(self) -> int:

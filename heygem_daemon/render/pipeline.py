@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -169,12 +170,22 @@ class RenderJob:
 
         At the end of ``staged`` what is new of templates enters the cache.
         """
-        template = staged.enter_context(self.prepare_template(timeline))
-        if not turn_to_face(self.reader, template.track, self.engine.tracker):
-            return self, template
-        require_encodable(self.render.options, self.reader.info)
-        turned = replace(self, inputs=replace(self.inputs, video=self.reader.info))
-        return turned, staged.enter_context(turned.prepare_template(timeline))
+        with ExitStack() as meanwhile:
+            heard: list[object] = []
+            if not self.is_tracked(timeline):
+                hear = partial(self.hear_video, heard)
+                meanwhile.enter_context(run_in_background(hear, lambda _error: None))
+            template = staged.enter_context(self.prepare_template(timeline))
+            job: RenderJob = self
+            if turn_to_face(self.reader, template.track, self.engine.tracker):
+                require_encodable(self.render.options, self.reader.info)
+                job = replace(self, inputs=replace(self.inputs, video=self.reader.info))
+                template = staged.enter_context(job.prepare_template(timeline))
+        return job, replace(template, heard=heard[0] if heard else None)
+
+    def hear_video(self, heard: list[object], _is_wanted: Callable[[], bool]) -> None:
+        """Add to ``heard`` what the engine hears in the video, which it learns from."""
+        heard.append(self.engine.hear_video(self.reader.path, self.reader.guard))
 
     def produce(self, template: Template, context: RenderContext, level: Curve) -> Rendered:
         """Draw the performance, join the result, review it, and write the report. ``level``: (N,)

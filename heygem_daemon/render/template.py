@@ -154,6 +154,7 @@ def _describe(
         guard=reader.guard,
         mouths=mouths,
         turn=reader.turned,
+        times=reader.times,
         staging=staging,
     )
 

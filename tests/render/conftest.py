@@ -23,6 +23,7 @@ from heygem_daemon.engines.base import (
 from heygem_daemon.face.tracking.multi_face import OnFace
 from heygem_daemon.face.tracking.smoothing import FaceSample
 from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.picture import ColourTags, Picture
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.video_codecs import EncoderSettings
@@ -104,6 +105,11 @@ class FakeEngine(Engine[int]):
         self.listened = 0
         self.batch_sizes: list[int] = []
         """As given to ``begin_job``."""
+        self.heard_videos: list[Path] = []
+        self.hearing_faults: list[Exception] = []
+        """What ``hear_video`` raises, one after the other, before it works."""
+        self.templates: list[Template] = []
+        """As given to ``plan_performance``."""
 
     def begin_job(self, frames: int) -> None:
         self.batch_sizes.append(frames)
@@ -112,9 +118,17 @@ class FakeEngine(Engine[int]):
         self.listened += 1
         return sum(len(block) for block in waveform)
 
+    def hear_video(self, video: Path, guard: MediaGuard) -> object:
+        self.heard_videos.append(video)
+        guard.step()
+        if self.hearing_faults:
+            raise self.hearing_faults.pop(0)
+        return "heard"
+
     def plan_performance(
         self, template: Template, speech: int, timeline: Timeline
     ) -> FakePerformance:
+        self.templates.append(template)
         assert speech > 0
         return FakePerformance(template, timeline, self.faults)
 

@@ -245,6 +245,29 @@ def test_the_second_job_finds_the_template_in_the_cache(
     assert engine.tracker.followed == video + 2 * reviewed  # type: ignore[attr-defined]
 
 
+def test_the_engine_hears_a_video_while_it_is_tracked_and_never_again(
+    engine: "FakeEngine", make_bench: "MakeBench"
+) -> None:
+    bench = make_bench(1.0, 40)
+    run(engine, bench)
+    run(engine, bench)
+    assert engine.heard_videos == [bench.video]
+    assert [template.heard for template in engine.templates] == ["heard", None]
+    for template in engine.templates:
+        assert template.times is not None
+        np.testing.assert_array_equal(template.times.seconds, np.arange(40) / 25)
+        assert float(template.times.length) == pytest.approx(40 / 25)
+
+
+@pytest.mark.parametrize("fault", [BadInput("no sound", ""), RuntimeError("a bug")])
+def test_a_video_that_cannot_be_heard_while_it_is_tracked_is_left_to_the_engine(
+    engine: "FakeEngine", make_bench: "MakeBench", fault: Exception
+) -> None:
+    engine.hearing_faults = [fault]
+    run(engine, make_bench(1.0, 40))
+    assert [template.heard for template in engine.templates] == [None]
+
+
 def test_the_strip_shows_source_above_result(engine: "FakeEngine", make_bench: "MakeBench") -> None:
     rendered = run(engine, make_bench(1.0, 40))
     assert rendered.strip is not None

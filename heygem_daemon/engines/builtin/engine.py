@@ -19,10 +19,15 @@ from heygem_daemon.engines.builtin.interior.shipped_interior import (
 from heygem_daemon.engines.builtin.performance import MouthPerformance
 from heygem_daemon.engines.builtin.planner import plan_performance, require_person
 from heygem_daemon.engines.builtin.synthetic_performance import build_synthetic_performance
-from heygem_daemon.engines.builtin.targets.speaker_adaptation import load_speaker_adaptation
+from heygem_daemon.engines.builtin.targets.speaker_adaptation import (
+    OwnSound,
+    hear_own_sound,
+    load_speaker_adaptation,
+)
 from heygem_daemon.engines.builtin.warp.aim import MouthShape, load_shape
 from heygem_daemon.face.reading.pose import load_reference_face
 from heygem_daemon.face.tracking.tracker import FaceTracker
+from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.system.checksum import sha256_of
 
@@ -75,6 +80,10 @@ class BuiltinEngine(Engine[Speech]):
     def extract_features(self, waveform: Iterable[Floats]) -> Speech:
         return self.listener.listen(waveform)
 
+    def hear_video(self, video: Path, guard: MediaGuard) -> OwnSound | None:
+        # A GPU that tracks has no core to spare for it.
+        return hear_own_sound(video, self.listener.listen, guard) if self._is_on_cpu else None
+
     def plan_performance(
         self, template: Template, speech: Speech, timeline: Timeline
     ) -> MouthPerformance:
@@ -125,6 +134,10 @@ class BuiltinEngine(Engine[Speech]):
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         return (*self.listener.networks, *self.tracker.networks)
+
+    @property
+    def _is_on_cpu(self) -> bool:
+        return self._torch_device.type == "cpu"
 
     @property
     def _torch_device(self) -> torch.device:

@@ -29,8 +29,8 @@ from heygem_daemon.engines.builtin.targets.temporal_filters import (
 )
 from heygem_daemon.errors import BadInput
 from heygem_daemon.face.tracking.mouth import APERTURE
-from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
-from heygem_daemon.media.timeline import lateness
+from heygem_daemon.media.guard import MediaGuard
+from heygem_daemon.media.timeline import PictureTimes, lateness
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform, sound_start
 from heygem_daemon.speech.features import STATE_RATE
@@ -94,6 +94,15 @@ class ScoreCorrection:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSound:
+    """What was heard at the beginning of a video."""
+
+    speech: Speech
+    start: Fraction
+    """When its first sample is heard, in seconds of the file."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakerAdaptation:
     """What was learned from a video's own speech."""
 
@@ -137,33 +146,45 @@ def load_speaker_adaptation(
         return _read(template.cache / name)
     except (OSError, KeyError, IndexError, SafetensorError):
         visible = np.where(template.track.usable[:, None], parameters, np.nan).astype(np.float32)
-        adaptation = adapt_from_video(template.video, visible, listen, template.guard)
+        adaptation = adapt_from_video(template, visible, listen)
     with template.keep(name) as temporary:
         _write(adaptation, temporary)
     return adaptation
 
 
 def adapt_from_video(
-    video: Path, parameters: Floats, listen: ListenFunction, guard: MediaGuard = NO_LIMITS
+    template: Template, parameters: Floats, listen: ListenFunction
 ) -> SpeakerAdaptation:
     """Return what ``load_speaker_adaptation`` returns, without a cache."""
     present = np.isfinite(parameters[:, 0])
     if not has_speech_motion(parameters[present]):
         return no_adaptation(MOUTH_STILL, len(parameters))
+    sound = template.heard
     try:
-        speech = listen(
-            first_samples(read_waveform(video, guard=guard), AUDIO_LIMIT_SECONDS * SAMPLE_RATE)
-        )
-        start = sound_start(video, guard)
+        if not isinstance(sound, OwnSound):
+            sound = hear_own_sound(template.video, listen, template.guard)
     except BadInput:
         return no_adaptation(NO_SOUND, len(parameters))
-    if speech.silent:
+    if sound.speech.silent:
         return no_adaptation(NO_SOUND, len(parameters))
-    with VideoReader(video, guard=guard) as reader:
-        seconds = reader.timestamps[: len(parameters)]
-        shown = Fraction(float(reader.timestamps[-1])) + 1 / reader.info.fps
-        late = lateness((start, speech.seconds), (reader.info.start, shown))
-    return adapt_from_speech(speech, (seconds - float(late)).astype(np.float32), parameters)
+    shown = _picture_times(template)
+    late = lateness((sound.start, sound.speech.seconds), (shown.start, shown.length))
+    seconds = shown.seconds[: len(parameters)] - float(late)
+    return adapt_from_speech(sound.speech, seconds.astype(np.float32), parameters)
+
+
+def hear_own_sound(video: Path, listen: ListenFunction, guard: MediaGuard) -> OwnSound:
+    """Listen to the beginning of a video. Raises BadInput where it has no sound."""
+    waveform = read_waveform(video, guard=guard)
+    speech = listen(first_samples(waveform, AUDIO_LIMIT_SECONDS * SAMPLE_RATE))
+    return OwnSound(speech, sound_start(video, guard))
+
+
+def _picture_times(template: Template) -> PictureTimes:
+    if template.times is not None:
+        return template.times
+    with VideoReader(template.video, guard=template.guard) as reader:
+        return reader.times
 
 
 def adapt_from_speech(speech: Speech, seconds: Floats, parameters: Floats) -> SpeakerAdaptation:

@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from heygem_daemon.engines.builtin.targets.speaker_adaptation import (
     adapt_from_speech,
     adapt_from_video,
     first_samples,
+    hear_own_sound,
     load_speaker_adaptation,
 )
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.media.picture import ColourTags
+from heygem_daemon.media.timeline import PictureTimes
 from tests.engines.builtin.speaker import mouth_of, speech_of
 
 Floats = NDArray[np.float32]
@@ -120,6 +123,21 @@ def test_it_is_learned_once_and_read_again(template: Template) -> None:
     ]
 
 
+def test_what_was_heard_while_it_was_tracked_is_not_heard_again(
+    template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening = Listening(speech_of(SECONDS, seed=1))
+    seconds, mouth = mouth_of(listening.speech.scores)
+    alone = load_speaker_adaptation(template, mouth, listening, "weights")
+    heard = hear_own_sound(template.video, listening, template.guard)
+    assert listening.samples[0] == listening.samples[1]
+    monkeypatch.setattr(module, "VideoReader", None)  # the times are known as well
+    times = PictureTimes(seconds.astype(np.float64), Fraction(0), Fraction(SECONDS))
+    known = replace(template, heard=heard, times=times)
+    assert same(alone, load_speaker_adaptation(known, mouth, listening, "other weights"))
+    assert len(listening.samples) == 2
+
+
 def same(one: SpeakerAdaptation, other: SpeakerAdaptation) -> bool:
     return (
         one.reason == other.reason
@@ -140,7 +158,7 @@ def test_the_time_stamps_tell_when_the_sound_begins(
     heard = (seconds >= late) & (seconds < SECONDS + late)
     expected = adapt_from_speech(speech, seconds[heard] - np.float32(late), mouth[heard])
     video = write_speaker(tmp_path / f"speaker{suffix}", late)
-    adaptation = adapt_from_video(video, mouth, Listening(speech))
+    adaptation = adapt_from_video(template_of(video, tmp_path), mouth, Listening(speech))
     assert adaptation.sync.is_match
     assert adaptation.sync.offset_seconds == 0
     assert adaptation.sync.correlation == pytest.approx(expected.sync.correlation, abs=0.01)
