@@ -4,10 +4,12 @@ Lips, corners, the inside and the skin around them come from one picture in whic
 almost as wanted, and are moved by the little that is left.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from heygem_daemon.engines.builtin.interior import mouth_bank
 from heygem_daemon.engines.builtin.interior.mouth_interior import (
@@ -45,6 +47,9 @@ and from which on it is moved on its own. In a mouth that opens wider, the middl
 twice."""
 LEAST_GAP = 0.02
 """Added to a gap, IOD, before it is compared: lips that are almost shut show nothing."""
+DETAIL, DETAIL_PIXELS = 0.03, 3
+"""What is finer than this is not mixed, IOD, and its minimum in pixels: two mouths of the same
+shape lie over each other only so far, and their pores, hairs and noise not at all."""
 TINY = 1e-3
 """Added to the evidence: there is always a solution."""
 _CORNERS = np.array(
@@ -81,12 +86,33 @@ def blend_whole_mouths(
     rows, columns = (pixel_centres(each, painted.device) for each in window)
     places = inputs.view.to_plane(columns, rows)
     cover = _cover(places)
-    layer, share = torch.zeros_like(part), 0.0
-    for mouth in mouths:
-        drawn = match_light(_draw(mouth, window, inputs), part, places, cover, inputs.black)
-        layer += mouth.donor.share * drawn
-        share += mouth.donor.share
-    part += cover * (layer - share * part)
+    layers = [
+        match_light(_draw(mouth, window, inputs), part, places, cover, inputs.black)
+        for mouth in mouths
+    ]
+    shares = [mouth.donor.share for mouth in mouths]
+    if sum(shares) < 1:
+        layers, shares = [part, *layers], [1 - sum(shares), *shares]
+    cell = max(DETAIL_PIXELS, round(DETAIL * inputs.view.scale))
+    part += cover * (mix_mouths(layers, shares, cell) - part)
+
+
+def mix_mouths(layers: Sequence[torch.Tensor], shares: Sequence[float], cell: int) -> torch.Tensor:
+    """Return ``layers`` (3, h, w), mixed by ``shares``, with the finest detail of the largest one.
+
+    A mean of two mouths has half the edges of either. What is finer than ``cell`` pixels in luma
+    comes from one mouth alone.
+    """
+    mixed = torch.zeros_like(layers[0])
+    for layer, share in zip(layers, shares, strict=True):
+        mixed += share * layer
+    if len(layers) > 1:
+        main = layers[max(range(len(shares)), key=shares.__getitem__)]
+        lost = main[None, :1] - mixed[None, :1]
+        height, width = lost.shape[2:]
+        small = F.adaptive_avg_pool2d(lost, (max(1, height // cell), max(1, width // cell)))
+        mixed[:1] += (lost - F.interpolate(small, (height, width), mode="bilinear"))[0]
+    return mixed
 
 
 def match_light(

@@ -23,6 +23,7 @@ from heygem_daemon.engines.builtin.whole_mouth import (
     blend_whole_mouths,
     inside_share,
     match_light,
+    mix_mouths,
 )
 
 CPU = torch.device("cpu")
@@ -95,6 +96,45 @@ def test_two_mouths_are_mixed_by_their_shares_and_the_frame_keeps_the_rest(
     one, other = lent(spotted(SKIN, 60), share=0.5), lent(spotted(SKIN, 100), share=0.25)
     blend_whole_mouths(crop, inputs(interior), (one, other))
     assert crop[0, 100, 120] == pytest.approx(0.5 * 60 + 0.25 * 100 + 0.25 * 120, abs=1)
+
+
+def noise(seed: int) -> torch.Tensor:
+    """Return a patch (3, 90, 120) of skin with pores of its own."""
+    pores = torch.randn(3, 90, 120, generator=torch.Generator().manual_seed(seed))
+    return SKIN[:, None, None] + 10 * pores
+
+
+def edges(crop: torch.Tensor) -> float:
+    """Return the energy of the edges in the middle of a crop (3, h, w)."""
+    luma = crop[0, 80:130, 95:145]
+    return float((4 * luma[1:-1, 1:-1] - luma[:-2, 1:-1] - luma[2:, 1:-1]).square().mean())
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.6])
+@pytest.mark.parametrize("with_own", [True, False])
+def test_a_mixed_mouth_has_the_edges_of_one_mouth(
+    share: float, with_own: bool, crop: torch.Tensor, interior: ShippedInterior
+) -> None:
+    donor, mixed = crop.clone(), crop.clone()
+    blend_whole_mouths(donor, inputs(interior), (lent(noise(1)),))
+    other = lent(noise(2), share=share)
+    if with_own:
+        mixed.copy_(donor)
+        blend_whole_mouths(mixed, inputs(interior), (other,))
+    else:
+        blend_whole_mouths(mixed, inputs(interior), (lent(noise(1), share=1 - share), other))
+    assert edges(mixed) > 0.9 * edges(donor)
+
+
+def test_mixed_mouths_keep_what_is_coarse_of_both() -> None:
+    dark, light = plain(SKIN, 60, 80), plain(SKIN + 40, 60, 80)
+    mixed = mix_mouths([dark, light], [0.6, 0.4], 4)
+    assert torch.allclose(mixed, dark + 16, atol=1e-3)
+    halves = torch.cat([dark[..., :40], light[..., :40]], dim=2)
+    for cell in (4, 7, 100):
+        half = mix_mouths([halves, dark], [0.5, 0.5], cell)
+        assert half.shape == dark.shape
+        assert half[1:].allclose((halves + dark)[1:] / 2)
 
 
 @pytest.mark.parametrize("even", [True, False])
