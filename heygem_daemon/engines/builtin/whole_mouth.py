@@ -4,7 +4,7 @@ Lips, corners, the inside and the skin around them come from one picture in whic
 almost as wanted, and are moved by the little that is left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,7 +94,8 @@ def blend_whole_mouths(
     if sum(shares) < 1:
         layers, shares = [part, *layers], [1 - sum(shares), *shares]
     cell = max(DETAIL_PIXELS, round(DETAIL * inputs.view.scale))
-    part += cover * (mix_mouths(layers, shares, cell) - part)
+    # The ends are exact: of what is covered in full, nothing is seen.
+    torch.lerp(part, mix_mouths(layers, shares, cell), cover, out=part)
 
 
 def mix_mouths(layers: Sequence[torch.Tensor], shares: Sequence[float], cell: int) -> torch.Tensor:
@@ -103,9 +104,9 @@ def mix_mouths(layers: Sequence[torch.Tensor], shares: Sequence[float], cell: in
     A mean of two mouths has half the edges of either. What is finer than ``cell`` pixels in luma
     comes from one mouth alone.
     """
-    mixed = torch.zeros_like(layers[0])
-    for layer, share in zip(layers, shares, strict=True):
-        mixed += share * layer
+    mixed = shares[0] * layers[0]
+    for layer, share in zip(layers[1:], shares[1:], strict=True):
+        mixed.add_(layer, alpha=share)
     if len(layers) > 1:
         main = layers[max(range(len(shares)), key=shares.__getitem__)]
         lost = main[None, :1] - mixed[None, :1]
@@ -209,23 +210,54 @@ def _sample(mouth: WholeMouth, view: PlaneView, size: tuple[int, ...]) -> torch.
     # From pixels of the frame to those of the donor.
     change = donor.view.axes.astype(np.float64) @ np.linalg.inv(view.axes.astype(np.float64))
     still = donor.view.to_pixels(*view.to_plane(columns, rows))
-    lips = []
-    for lip in moves:
+
+    def sample_lip(lip: int, part: slice) -> torch.Tensor:
+        # Sharpness needs a row more on either side.
+        near = slice(max(0, part.start - 1), min(part.stop + 1, size[0]))
+        across, down = moves[lip, :, near]
         pixels = torch.stack(
-            [still[k] + float(change[k, 0]) * lip[0] + float(change[k, 1]) * lip[1] for k in (0, 1)]
+            [
+                still[k, near] + float(change[k, 0]) * across + float(change[k, 1]) * down
+                for k in (0, 1)
+            ]
         )
         grid = sampling_grid(pixels, donor.picture.shape[2], donor.picture.shape[1])
         luma, chroma = sample_planes(donor.picture, grid)
-        distances = (pixels - 0.5).abs_()[None]
-        lips.append(
-            torch.cat([restore_sharpness(luma, distances, slice(0, size[0]))[0], chroma[0]])
-        )
-    return torch.lerp(lips[0], lips[1], below)
+        core = slice(part.start - near.start, part.stop - near.start)
+        distances = (pixels[:, core] - 0.5).abs_()[None]
+        return torch.cat([restore_sharpness(luma, distances, core)[0], chroma[0, :, core]])
+
+    return join_lips(sample_lip, below)
+
+
+def join_lips(sample: Callable[[int, slice], torch.Tensor], below: torch.Tensor) -> torch.Tensor:
+    """Return what the upper lip shows where ``below`` (h, w) is 0 and the lower one where it is 1.
+
+    ``sample(lip, rows)`` returns the pixels (3, h, w) of the upper lip, 0, or of the lower one, 1.
+    It is asked only for rows in which something of the lip is seen.
+    """
+    height = len(below)
+    # The rows that show both lips are few, and in one piece: a line from corner to corner.
+    shares = below.cpu().numpy()
+    upper_rows = np.flatnonzero(shares.min(axis=1) < 1)
+    lower_rows = np.flatnonzero(shares.max(axis=1) > 0)
+    first = int(lower_rows[0]) if len(lower_rows) else height
+    last = int(upper_rows[-1]) + 1 if len(upper_rows) else 0
+    if first == height:
+        return sample(0, slice(0, height))
+    if last == 0:
+        return sample(1, slice(0, height))
+    above, under = sample(0, slice(0, last)), sample(1, slice(first, height))
+    both = torch.lerp(above[:, first:], under[:, : last - first], below[first:last])
+    return torch.cat([above[:, :first], both, under[:, last - first :]], dim=1)
 
 
 def _linear(coefficients: torch.Tensor, basis: torch.Tensor) -> torch.Tensor:
     """Return the sum (h, w) of ``basis`` (K, h, w), each times its coefficient."""
-    return (coefficients[:, None, None] * basis).sum(dim=0)
+    total = coefficients[0] * basis[0]
+    for coefficient, function in zip(coefficients[1:], basis[1:], strict=True):
+        total.addcmul_(coefficient, function)
+    return total
 
 
 def _cover(places: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from heygem_daemon.engines.builtin import whole_mouth
 from heygem_daemon.engines.builtin.interior import mouth_bank
 from heygem_daemon.engines.builtin.interior.borrowed_interior import borrow_interior
 from heygem_daemon.engines.builtin.interior.mouth_interior import (
@@ -16,12 +17,14 @@ from heygem_daemon.engines.builtin.interior.teeth_placement import TeethPlace
 from heygem_daemon.engines.builtin.painter import PaintInputs
 from heygem_daemon.engines.builtin.warp.field import COLUMNS, LINE_SAMPLES, ROWS, WarpFields
 from heygem_daemon.engines.builtin.warp.mouth_plane import PlaneView, pixel_centres
+from heygem_daemon.engines.builtin.warp.sampling import sample_planes
 from heygem_daemon.engines.builtin.whole_mouth import (
     NARROWER,
     WIDER,
     WholeMouth,
     blend_whole_mouths,
     inside_share,
+    join_lips,
     match_light,
     mix_mouths,
 )
@@ -179,6 +182,32 @@ def test_detail_of_a_finer_patch_appears_where_it_was_filmed(
     blend_whole_mouths(crop, inputs(interior), (lent(picture),))
     dark = (crop[0] < 80).nonzero().float().mean(dim=0)
     assert dark.tolist() == pytest.approx([100 + 15, 120 + 10], abs=1)
+
+
+def test_of_each_lip_hardly_more_than_what_is_seen_is_sampled(
+    crop: torch.Tensor, interior: ShippedInterior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled = []
+
+    def count(picture: torch.Tensor, grid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        sampled.append(grid[..., 0].numel())
+        return sample_planes(picture, grid)
+
+    monkeypatch.setattr(whole_mouth, "sample_planes", count)
+    blend_whole_mouths(crop, inputs(interior), (lent(noise(1)),))
+    assert sum(sampled) < 1.2 * 100 * 75
+
+
+@pytest.mark.parametrize("middle", [-5.0, 0.3, 20.0, 37.0, 60.0])
+@pytest.mark.parametrize("tilt", [0.0, 0.4, -0.4])
+def test_two_lips_that_are_joined_are_those_that_are_mixed_everywhere(
+    middle: float, tilt: float
+) -> None:
+    upper, lower = noise(1)[:, :40, :30], noise(2)[:, :40, :30]
+    y, x = torch.arange(40.0)[:, None], torch.arange(30.0) - 15
+    below = (y - middle - tilt * x + 0.5).clamp(0, 1)
+    joined = join_lips(lambda lip, rows: (upper, lower)[lip][:, rows], below)
+    assert torch.equal(joined, torch.lerp(upper, lower, below))
 
 
 def test_without_mouths_and_outside_the_crop_nothing_changes(
