@@ -1,7 +1,7 @@
 """Decode the frames of a video, and index it by them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -11,6 +11,8 @@ import numpy as np
 from av import VideoFrame
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from heygem_daemon.media.decoder_threads import set_threads
@@ -21,6 +23,7 @@ from heygem_daemon.media.video_index import VideoIndex, keyframe_rows
 
 Size = tuple[int, int]
 Times = list[int | None]
+Decode = Callable[["Packet[Stream]"], Sequence[object]]
 
 
 def decode_frames(
@@ -28,16 +31,18 @@ def decode_frames(
     stream: VideoStream,
     step: Callable[[], None] = lambda: None,
     on_error: Callable[[], None] = lambda: None,
+    decode: Decode = Packet.decode,
 ) -> Iterator[VideoFrame]:
     """Yield the frames of ``stream`` from the container's position; skip undecodable packets.
 
-    ``step`` is called for each packet, ``on_error`` for each that cannot be decoded. Raises
-    MemoryError where memory does not suffice.
+    ``step`` is called for each packet, ``on_error`` for each that cannot be decoded. ``decode``
+    returns the pictures that are complete with a packet. Raises MemoryError where memory does not
+    suffice.
     """
     for packet in read_packets(container, stream):
         step()
         try:
-            frames = packet.decode()
+            frames = decode(packet)
         except MemoryError:
             raise
         except FFmpegError:

@@ -13,7 +13,6 @@ from heygem_daemon.counts import counted
 from heygem_daemon.errors import BadInput
 from heygem_daemon.media.audio_measurement import has_duration, measure_audio
 from heygem_daemon.media.decoded_index import decode_frames
-from heygem_daemon.media.decoder_threads import set_threads
 from heygem_daemon.media.guard import NO_LIMITS, MediaGuard
 from heygem_daemon.media.info import choose_video_stream
 from heygem_daemon.media.orientation import Orientation
@@ -21,6 +20,7 @@ from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.pixel_format import PictureConverter, converter_of
 from heygem_daemon.media.rational import as_fraction
 from heygem_daemon.media.source import open_media
+from heygem_daemon.media.unseen_groups import UnseenGroups
 from heygem_daemon.media.video_codecs import EncoderSettings
 
 REPORT_INTERVAL_PICTURES = 25
@@ -77,6 +77,7 @@ class ResultVerifier:
         self._on_pictures = on_pictures
         self._guard = guard
         self._pictures = pictures
+        self._seen: Sequence[int] = ()
         self._failure: Exception | None = None
         self._frames = self._check_pictures()
 
@@ -85,6 +86,7 @@ class ResultVerifier:
 
         Checks every picture on the way; an error is raised here, and again by ``finish``.
         """
+        self._seen = numbers
         converter: PictureConverter | None = None
         for number in numbers:
             frame = next((frame for at, frame in self._frames if at == number), None)
@@ -120,8 +122,8 @@ class ResultVerifier:
         with open_media(self._path) as container:
             stream = choose_video_stream(container, self._path)
             base = as_fraction(stream.time_base, Fraction(1))
-            set_threads(stream, self._guard.cores)
-            for frame in decode_frames(container, stream, self._guard.step):
+            groups = UnseenGroups(stream, self._seen, self._guard.cores)
+            for frame in decode_frames(container, stream, self._guard.step, decode=groups.decode):
                 if count == 0:
                     self._require_encoding(stream, frame)
                 shown = (frame.pts or 0) * base
