@@ -4,10 +4,13 @@ Curves are float32 (T,), one value per frame, in units of the distance of the ou
 (IOD); NaN where no mouth was found. A figure is None where there are too few values for it.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from heygem_daemon.device.arrays import Floats
+from heygem_daemon.face.reading.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 
 Flags = NDArray[np.bool_]
 
@@ -41,6 +44,24 @@ def correlation(measured: Floats, target: Floats) -> float | None:
     if min(np.ptp(a), np.ptp(b)) < TRACKER_NOISE_IOD:
         return None
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def unexplained(measured: Floats, target: Floats) -> float | None:
+    """Return the standard deviation of what no multiple of ``target`` explains in ``measured``.
+
+    None where ``correlation`` is None.
+    """
+    r = correlation(measured, target)
+    if r is None:
+        return None
+    deviation = float(measured[np.isfinite(measured) & np.isfinite(target)].std())
+    return deviation * math.sqrt(max(0.0, 1 - r**2))
+
+
+def eye_distance(landmarks: Floats) -> float:
+    """Return the median distance in pixels of the outer eye corners of faces (T, 478, 3)."""
+    corners = landmarks[:, [LEFT_EYE_OUTER, RIGHT_EYE_OUTER], :2]
+    return float(np.nanmedian(np.linalg.norm(np.diff(corners, axis=1), axis=-1)))
 
 
 def lag(measured: Floats, target: Floats, max_lag_frames: int) -> float | None:

@@ -18,6 +18,13 @@ class AcceptableRange:
 
 
 APERTURE_CORRELATION = AcceptableRange(minimum=0.90)
+UNSEEN_ERROR_PIXELS = 1.0
+"""What the target does not explain of the measured aperture, standard deviation. Of mouths that
+follow well the tracker's own error is 0.25 to 0.75 pixels where the outer eye corners are 25 to 50
+pixels apart. That hides a good correlation in such a face, and nobody sees less than a pixel."""
+LEAST_RELATED = 0.5
+"""Correlation that the tracker's own error leaves in the smallest face that is drawn, 0.6, and some
+room: a lower one is a warning in any face."""
 LAG_FRAMES = AcceptableRange(-1.0, 1.0)
 CLOSED_IN_SILENCE = AcceptableRange(minimum=0.97)
 UNSEEN_OPEN_SECONDS = 0.2
@@ -44,6 +51,8 @@ class Quality:
     """How much of the result was reviewed."""
     aperture_correlation: float | None = None
     """Of the mouth's aperture with the engine's target, -1 … 1."""
+    aperture_error_pixels: float | None = None
+    """Standard deviation of what the target does not explain of the aperture."""
     aperture_lag_ms: float | None = None
     """Milliseconds by which the mouth is later than the target; negative: earlier."""
     closed_in_silence: float | None = None
@@ -60,7 +69,12 @@ class Quality:
 
     def rounded(self) -> dict[str, float | bool | None]:
         """Return the figures as they are written to the report."""
-        digits = {"aperture_lag_ms": 0, "seconds": 1, "open_in_silence_seconds": 2}
+        digits = {
+            "aperture_error_pixels": 2,
+            "aperture_lag_ms": 0,
+            "seconds": 1,
+            "open_in_silence_seconds": 2,
+        }
         figures = {name: getattr(self, name) for name in self.__slots__}
         return {
             name: round(figure, digits.get(name, 3)) if isinstance(figure, float) else figure
@@ -75,7 +89,13 @@ def quality_warnings(quality: Quality, fps: float) -> Iterator[str]:
     seem to be inside.
     """
     r, lag_ms = quality.aperture_correlation, quality.aperture_lag_ms
-    if r is not None and not APERTURE_CORRELATION.accepts(r):
+    error = quality.aperture_error_pixels
+    is_error_seen = error is None or error >= UNSEEN_ERROR_PIXELS
+    if (
+        r is not None
+        and (is_error_seen or r < LEAST_RELATED)
+        and not APERTURE_CORRELATION.accepts(r)
+    ):
         yield (
             "The mouth in the result does not follow its target closely: correlation "
             f"{r:.3f}, at least {APERTURE_CORRELATION.minimum:.2f} is usual."

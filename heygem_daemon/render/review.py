@@ -19,11 +19,13 @@ from heygem_daemon.render.measures import (
     MIN_CLOSED_FRAMES,
     closed_threshold,
     correlation,
+    eye_distance,
     is_open,
     lag,
     share_closed,
     sharpness,
     sharpness_alike,
+    unexplained,
 )
 from heygem_daemon.render.overlap import Prefetcher
 from heygem_daemon.render.quality import Quality
@@ -105,10 +107,13 @@ def measure_quality(
         return replace(figures, sharpness=meter.sharpness)
     target = context.performance.target_parameters[:, APERTURE]
     lag_frames = lag(apertures, target, MAX_LAG_FRAMES)
+    error = unexplained(apertures, target)
+    shown_faces = template.track.landmarks[np.unique(context.timeline.source_indices)]
     silence = _silence_figures(apertures, closed_threshold(target), silent, fps)
     return replace(
         figures,
         aperture_correlation=correlation(apertures, target),
+        aperture_error_pixels=None if error is None else error * eye_distance(shown_faces),
         aperture_lag_ms=None if lag_frames is None else lag_frames * 1000 / fps,
         closed_in_silence=silence.closed_in_silence,
         open_in_silence_seconds=silence.open_in_silence_seconds,
@@ -122,7 +127,8 @@ def _silence_figures(apertures: Floats, threshold: float, silent: Flags, fps: fl
     closed = share_closed(apertures, threshold, silent)
     if closed is None:
         return Quality(0.0)
-    return Quality(0.0, None, None, closed, float((silent & (apertures > threshold)).sum()) / fps)
+    opened = float((silent & (apertures > threshold)).sum()) / fps
+    return Quality(0.0, closed_in_silence=closed, open_in_silence_seconds=opened)
 
 
 def _target_opens(context: RenderContext, target: Floats, frames: Iterable[int]) -> bool:

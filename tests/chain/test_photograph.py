@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from heygem_daemon.engines.builtin.planner import NEVER_OPEN
 from heygem_daemon.media.image_files import rgb_from_picture
 from heygem_daemon.media.verify import verify_result
 from heygem_daemon.media.video_reader import VideoReader
@@ -69,6 +70,20 @@ def test_an_animation_speaks(sound: Path, tmp_path: Path, render_pair: "RenderPa
     assert report["inputs"]["video"]["image"]["pictures"] == 10
     assert report["inputs"]["video"]["frames"] == 20
     assert report["coverage"] > 0.9
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_borrowed_teeth_are_a_warning_only_for_a_video(
+    sound: Path, tmp_path: Path, render_pair: "RenderPair", count: int
+) -> None:
+    """A photograph with closed lips is a good input, which has nothing to lend."""
+    with VideoReader(DEMO / "presenter.mp4") as reader:
+        pictures = [Image.fromarray(rgb_from_picture(each)) for each in reader.read_range(0, count)]
+    image = tmp_path / "face.webp"
+    pictures[0].save(image, save_all=True, append_images=pictures[1:], duration=80, quality=90)
+    report = json.loads(render_pair(sound, image).report.read_text())
+    assert report["figures"]["borrowed_teeth"]
+    assert (NEVER_OPEN in report["warnings"]) == (count > 1)
 
 
 @needs_landlock

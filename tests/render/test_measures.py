@@ -10,6 +10,7 @@ from heygem_daemon.render.measures import (
     robust_range,
     share_closed,
     sharpness,
+    unexplained,
 )
 
 FRAMES = 100
@@ -25,6 +26,15 @@ def syllables(late: float = 0.0) -> Floats:
 def test_a_scaled_copy_correlates_fully_and_its_opposite_inversely() -> None:
     assert correlation(0.5 * syllables() + 0.02, syllables()) == pytest.approx(1)
     assert correlation(-syllables(), syllables()) == pytest.approx(-1)
+
+
+def test_what_a_multiple_of_the_target_does_not_explain_is_the_error() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.02, FRAMES).astype(np.float32)
+    assert unexplained(0.5 * syllables() + 0.02, syllables()) == pytest.approx(0, abs=1e-4)
+    assert unexplained(2 * syllables() + noise, syllables()) == pytest.approx(
+        float(noise.std()), rel=0.03
+    )
+    assert unexplained(syllables()[:10], syllables()[:10]) is None
 
 
 def test_frames_with_nan_are_not_counted() -> None:

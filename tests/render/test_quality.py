@@ -44,6 +44,13 @@ def test_a_mouth_that_is_as_sharp_as_an_equally_open_one_has_no_warning() -> Non
     assert warnings_for(sharpness=1.845, sharpness_alike=None) == []
 
 
+def test_an_error_of_less_than_a_pixel_has_no_warning() -> None:
+    """In a tiny face the tracker's own error is a large part of each movement."""
+    assert warnings_for(aperture_correlation=0.88, aperture_error_pixels=0.7) == []
+    assert "correlation 0.88" in warnings_for(aperture_correlation=0.88, aperture_error_pixels=3)[0]
+    assert "correlation 0.3" in warnings_for(aperture_correlation=0.3, aperture_error_pixels=0.9)[0]
+
+
 def test_a_mouth_opened_in_a_photograph_is_not_called_rough() -> None:
     """Closed lips have fewer edges than any opening; blur is still seen."""
     opened = {"sharpness_alike": None, "source_opens": False}
@@ -90,6 +97,7 @@ def test_the_report_has_rounded_figures() -> None:
     assert figures == {
         "seconds": 6.0,
         "aperture_correlation": 0.951,
+        "aperture_error_pixels": None,
         "aperture_lag_ms": -4,
         "closed_in_silence": None,
         "open_in_silence_seconds": None,

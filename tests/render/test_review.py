@@ -181,6 +181,16 @@ def test_a_mouth_that_follows_its_target_has_good_figures(review: RunReview) -> 
     assert quality.closed_in_silence == 1.0
 
 
+def test_the_error_of_a_mouth_is_told_in_pixels(review: RunReview) -> None:
+    """Three of nine frames late, a wave has the correlation -0.5 with itself."""
+    assert review().aperture_error_pixels == pytest.approx(0, abs=0.3)
+    late = review(late=3)
+    assert late.aperture_correlation is not None
+    assert late.aperture_correlation < 0.9
+    spread = 400 * 0.1 / np.sqrt(2) / GREY_PER_PIXEL
+    assert late.aperture_error_pixels == pytest.approx(spread * np.sqrt(0.75), rel=0.25)
+
+
 def test_each_measured_frame_counts(review: RunReview) -> None:
     told: list[tuple[int, int]] = []
     review(on_measured=lambda *counts: told.append(counts))

@@ -195,7 +195,9 @@ def build_performance(
         * strength.values
         * frames_without_donor(person, bank, sources),
     )
-    summary = summarize(plan, strength, bank, additions or SummaryAdditions())
+    summary = summarize(
+        plan, strength, bank, additions or SummaryAdditions(), is_still=len(person.track) == 1
+    )
     black = 0.0 if template.colour.full_range else 16.0
     borrowed = borrow_interior(interior, device)
     return MouthPerformance(plan, person, bank, borrowed, shape.basis, black, device, summary)
@@ -249,9 +251,18 @@ def fill_gaps(values: Floats) -> Floats:
 
 
 def summarize(
-    plan: MouthPlan, strength: Strength, bank: MouthBank, additions: SummaryAdditions
+    plan: MouthPlan,
+    strength: Strength,
+    bank: MouthBank,
+    additions: SummaryAdditions,
+    *,
+    is_still: bool,
 ) -> PerformanceSummary:
-    """Return the performance's summary: coverage, figures and warnings."""
+    """Return the performance's summary: coverage, figures and warnings.
+
+    ``is_still``: whether the face is a photograph. Whoever brings one knows that it does not speak,
+    so what its mouth lacks is a figure and no warning.
+    """
     drawn = np.array([box is not None for box in plan.boxes])
     reasons = dict(strength.reasons)
     cropped = float(((strength.values > 0) & ~drawn).mean())
@@ -260,7 +271,9 @@ def summarize(
     warnings = [*additions.warnings]
     apertures = plan.targets[:, APERTURE]
     # Lips that stay shut, as with silent audio, show no paint.
-    if not len(bank) and ((plan.painted_shares > 0) & (apertures > VISIBLE_APERTURE)).any():
+    is_painted = (plan.painted_shares > 0) & (apertures > VISIBLE_APERTURE)
+    borrows = not len(bank) and bool(is_painted.any())
+    if borrows and not is_still:
         warnings.append(NEVER_OPEN)
     changes = visible_changes(plan.donors.first, bank.sources, apertures)
     return PerformanceSummary(
@@ -268,6 +281,7 @@ def summarize(
         passed_through=reasons,
         figures={
             "mouths_in_bank": len(bank),
+            "borrowed_teeth": borrows,
             "seen_donor_changes": round(float(changes.mean()), 4),
             "mean_aperture": round(float(apertures.mean()), 4),
             **additions.figures,
