@@ -131,6 +131,9 @@ class ResultVerifier:
                     raise InvalidResult(
                         f"picture {count} is shown at {shown} s, not at {count / fps} s"
                     )
+                if frame.is_corrupt:
+                    # The decoder has made up parts of it, and reports no error.
+                    raise InvalidResult(f"picture {count} is damaged")
                 yield count, frame
                 count += 1
                 if count % REPORT_INTERVAL_PICTURES == 0:

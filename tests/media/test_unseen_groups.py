@@ -31,10 +31,13 @@ CODECS: Sequence[VideoCodec] = ("h264", "hevc")
 @pytest.fixture(scope="module", params=CODECS)
 def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four groups of a picture that moves over noise."""
-    path = tmp_path_factory.mktemp("groups") / "a.mp4"
+    return write_video(tmp_path_factory.mktemp("groups") / "a.mp4", request.param)
+
+
+def write_video(path: Path, codec: VideoCodec) -> Path:
     noise = np.random.default_rng(1).integers(60, 190, (HEIGHT, WIDTH + FRAMES), dtype=np.uint8)
     grey = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
-    encoder = EncoderSettings(request.param, crf=30)
+    encoder = EncoderSettings(codec, crf=30)
     with SegmentWriter(path, WIDTH, HEIGHT, FPS, ColourTags(), encoder=encoder) as writer:
         for number in range(FRAMES):
             luma = noise[:, number : number + WIDTH]
@@ -95,6 +98,15 @@ def test_damage_is_found_with_and_without_the_filter(video: Path, tmp_path: Path
         assert found == VALID or verdict(broken, range(GROUP, 2 * GROUP)) != VALID
     assert VALID in verdicts
     assert len(verdicts) > 2
+
+
+@pytest.mark.slow
+def test_pictures_that_the_decoder_has_made_up_in_parts_are_found(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", "h264")
+    broken = [damaged(video, tmp_path / f"{seed}.mp4", seed) for seed in range(DAMAGES)]
+    whole = [path for path in broken if len(decode(path, [])[0]) == FRAMES]
+    found = [verdict(path, []) for path in whole]
+    assert sum(each.endswith("is damaged") for each in found) > len(whole) / 2
 
 
 def damaged(video: Path, target: Path, seed: int) -> Path:
