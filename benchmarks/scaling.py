@@ -2,9 +2,9 @@
 
 Renders the same number of jobs with 1, 2, 4 … workers, in one run: once where each video is new
 (cold), once where all jobs show a video whose template is cached (warm). ``--kinds shared`` renders
-one job of ``--seconds`` instead, whose chunks all workers draw, and compares the pictures bit for
-bit. ``--simulate CORES`` simulates a machine of that many cores, with jobs that only take time, and
-compares the scheduler with the ideal.
+one job of ``--seconds`` instead, whose video all workers track and whose chunks they draw, and
+compares the pictures bit for bit. ``--simulate CORES`` simulates a machine of that many cores, with
+jobs that only take time, and compares the scheduler with the ideal.
 """
 
 import argparse

@@ -97,9 +97,9 @@ class Render(Message):
     """How many of its threads may compute at the same time, on the CPU, where other jobs have the
     other cores; 0: as many as there are."""
     assistant: str = ""
-    """Empty: render the job. Otherwise another worker does, and this one draws chunks of it into
-    this folder, its own in the workspace; ``job_id`` is then no job's, and the answer is
-    ``Assisted``."""
+    """Empty: render the job. Otherwise another worker does, and this one tracks pieces of its video
+    or draws chunks of it into this folder, its own in the workspace; ``job_id`` is then no job's,
+    and the answer is ``Assisted``."""
 
 
 class Halt(Message):
@@ -175,6 +175,10 @@ class Progress(Message):
     """Output frames of the whole job."""
     fps: float = 0.0
     """Output frames per second since rendering began."""
+    pieces: int = 0
+    """Pieces of the video that are tracked; in that stage, where others can help."""
+    all_pieces: int = 0
+    """Pieces of the whole video; 0: others cannot help."""
     steps: int = 0
     """Packets, pictures and blocks of the job's files that were read so far. It grows as long as
     a stage makes progress, also where ``frames`` does not."""
@@ -203,12 +207,14 @@ class Rendered(Message):
 
 
 class Assisted(Message):
-    """No chunk of the job is left that nobody draws."""
+    """No chunk of the job is left that nobody draws, or no piece that nobody tracks."""
 
     kind: Literal["assisted"] = "assisted"
     job_id: str
     chunks: int
     """How many this worker drew."""
+    pieces: int = 0
+    """How many pieces of the video it tracked."""
 
 
 class Refused(Message):

@@ -181,7 +181,7 @@ class Settings(BaseSettings):
         default={}, description="Path of the spool on nodes where it is another one."
     )
     share_chunks: AtOnce[bool] = Field(
-        default=True, description="Let idle workers of the CPU draw chunks of a long job."
+        default=True, description="Let idle workers of the CPU help with a long job."
     )
     threads: Restart[Whole] = Field(
         default=0, ge=0, le=1024, description="CPU threads; 0: automatic."

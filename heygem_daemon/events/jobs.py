@@ -93,6 +93,21 @@ class SharingEnded(Event, text="{device} draws no more chunks of it: {reason}", 
     reason: str
 
 
+class TrackingShared(Event, text="{device} follows its face too"):
+    """Nothing else waits for that worker. It stops as soon as another job does."""
+
+    device: str
+
+
+class TrackingShareEnded(
+    Event, text="{device} follows its face no more: {reason}", level="WARNING"
+):
+    """The job's own worker follows the face in what is missing."""
+
+    device: str
+    reason: str
+
+
 class JobPublished(Event, text="published as {file}"):
     """Done: seconds of work, and seconds of work per second of result."""
 

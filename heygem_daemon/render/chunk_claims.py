@@ -1,4 +1,5 @@
 """Which worker draws which chunk, where several draw the chunks of one job, on several machines.
+The same for the pieces in which its video is tracked.
 
 Whoever begins a chunk makes a file for it in the workspace: only one can, over NFS and SMB too. The
 file names the folder of an assistant; that of the job's own worker names none. An assistant's claim
@@ -10,8 +11,7 @@ import os
 import time
 from contextlib import suppress
 from pathlib import Path
-
-from heygem_daemon.render.chunks import Chunk
+from typing import Protocol
 
 NOBODY = "-"
 """What a claim of the job's own worker names."""
@@ -23,7 +23,15 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _OLD = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-def claim_chunk(chunk: Chunk, workspace: Path, folder: str = NOBODY) -> bool:
+class Claimable(Protocol):
+    """What one worker does, and no other: a chunk, or a piece of the tracking."""
+
+    def claim_path(self, workspace: Path) -> Path:
+        """Return the path of the file that says who does it."""
+        ...
+
+
+def claim_chunk(chunk: Claimable, workspace: Path, folder: str = NOBODY) -> bool:
     """Claim ``chunk`` for the assistant with this folder, by its name; return whether it was free.
     Raises OSError."""
     try:
@@ -35,13 +43,13 @@ def claim_chunk(chunk: Chunk, workspace: Path, folder: str = NOBODY) -> bool:
     return True
 
 
-def give_back(chunk: Chunk, workspace: Path) -> None:
+def give_back(chunk: Claimable, workspace: Path) -> None:
     """Let others have a chunk that was claimed and is not drawn."""
     with suppress(OSError):  # without its folder, nobody counts the claim
         chunk.claim_path(workspace).unlink()
 
 
-def is_with_assistant(chunk: Chunk, workspace: Path) -> bool:
+def is_with_assistant(chunk: Claimable, workspace: Path) -> bool:
     """Return whether an assistant that may go on has claimed ``chunk``."""
     name = _read_claim(chunk.claim_path(workspace))
     return name.startswith("assistant-") and "/" not in name and (workspace / name).is_dir()

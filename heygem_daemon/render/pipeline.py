@@ -12,7 +12,7 @@ from heygem_daemon.engines.base import Engine, PerformanceSummary, Template
 from heygem_daemon.media.audio_track import TrackOptions, encode_ahead
 from heygem_daemon.media.guard import MediaGuard
 from heygem_daemon.media.mux import mux_segments
-from heygem_daemon.media.timeline import Timeline, build_timeline, frame_count
+from heygem_daemon.media.timeline import Timeline
 from heygem_daemon.media.verify import ResultVerifier
 from heygem_daemon.media.video_reader import VideoReader
 from heygem_daemon.media.waveform import read_waveform
@@ -23,12 +23,14 @@ from heygem_daemon.render.chunk_retry import ShouldStop
 from heygem_daemon.render.coverage import is_covered, refuse_coverage, refuse_damage
 from heygem_daemon.render.draw import OnSource, RenderContext
 from heygem_daemon.render.drawing import JobDrawing
-from heygem_daemon.render.face_video import with_face_video
+from heygem_daemon.render.examination import (
+    ExaminedJob,
+    build_job_timeline,
+    examine_job,
+    shown_pictures,
+)
 from heygem_daemon.render.inputs import (
     input_warnings,
-    probe_inputs,
-    require_disk_space_for,
-    require_no_links,
 )
 from heygem_daemon.render.marks import label_for, mark_result, mark_strip, tags_for
 from heygem_daemon.render.output import (
@@ -38,11 +40,11 @@ from heygem_daemon.render.output import (
     loss_warnings,
     plan_track,
     require_encodable,
-    require_possible,
 )
 from heygem_daemon.render.overlap import run_in_background
 from heygem_daemon.render.progress import OnProgress, ProgressReporter, ReviewReporter
 from heygem_daemon.render.report import Inputs, Json, RenderStats, build_report, write_json
+from heygem_daemon.render.shared_tracking import clear_tracking, share_tracking
 from heygem_daemon.render.speech_cache import CachedSpeech, SpeechCache
 from heygem_daemon.render.template import staged_template, template_folder, template_key
 from heygem_daemon.render.unchanged import InputWatch, require_hashes, require_unchanged
@@ -74,8 +76,9 @@ def render_job(
     device_memory(engine.device.torch_device).reset_peak()
     reporter = ProgressReporter(render.job_id, on_progress, should_stop)
     with require_unchanged([Path(render.audio), Path(render.video)]) as watch:
+        examined = examine_job(render, reporter, watch, Path(render.workspace))
         prepared = prepare_job(
-            engine, render, cache, reporter, should_stop, speech_cache or SpeechCache(), watch
+            engine, examined, cache, reporter, should_stop, speech_cache or SpeechCache(), watch
         )
         with prepared as (job, sound):
             rendered = job.run(sound)
@@ -89,35 +92,22 @@ def render_job(
 @contextmanager
 def prepare_job(
     engine: Engine[Any],
-    render: Render,
+    examined: ExaminedJob,
     cache: Path,
     reporter: ProgressReporter,
     should_stop: ShouldStop,
     speech_cache: SpeechCache,
     watch: InputWatch,
-    scratch: Path | None = None,
 ) -> Iterator[tuple["RenderJob", CachedSpeech]]:
-    """Examine a job's files and listen to its sound; yield the job, and the sound.
-
-    ``scratch``: folder for what this process writes besides the result; None: the workspace.
-    Raises as ``render_job``.
-    """
-    scratch = scratch or Path(render.workspace)
-    guard = MediaGuard(render.limits, reporter.step, render.cores)
-    with reporter.stage("probe"):
-        require_possible(render.options)
-        require_no_links(render)
-        watch.begin(reporter.step)
-        render, image = with_face_video(render, scratch, guard)
-        reader = VideoReader(Path(render.video), scratch, guard)
-        is_own = render.audio == render.video
-        inputs = replace(probe_inputs(Path(render.audio), reader, is_own=is_own), image=image)
-        require_encodable(render.options, inputs.video)
-        require_disk_space_for(render, inputs)
+    """Listen to a job's sound; yield the job, and the sound. Raises as ``render_job``."""
+    render, inputs, reader = examined.render, examined.inputs, examined.reader
     with reporter.stage("listen"):
         delay = inputs.alignment.delay
         waveform = read_waveform(
-            Path(render.audio), voice_channel=inputs.audio.voice_channel, guard=guard, delay=delay
+            Path(render.audio),
+            voice_channel=inputs.audio.voice_channel,
+            guard=examined.guard,
+            delay=delay,
         )
         samples = reporter.report_steps(waveform)
         key = f"{inputs.audio_sha256} {delay}"
@@ -146,6 +136,7 @@ class RenderJob:
     def run(self, sound: CachedSpeech) -> Rendered:
         """Render the job."""
         job, template, context = self.plan(sound)
+        clear_tracking(Path(self.render.workspace))
         return job.produce(template, context, sound.level)
 
     def plan(self, sound: CachedSpeech) -> tuple["RenderJob", Template, RenderContext]:
@@ -216,9 +207,7 @@ class RenderJob:
             refuse_coverage(summary)
 
     def build_timeline(self) -> Timeline:
-        fps = self.reader.info.fps
-        frames, held = frame_count(self.inputs.seconds, fps), self.inputs.alignment.held
-        return build_timeline(self.reader.timestamps, fps, frames, self.render.options.loop, held)
+        return build_job_timeline(self.render, self.inputs, self.reader)
 
     def is_tracked(self, timeline: Timeline) -> bool:
         """Whether the cache has the template of the job."""
@@ -227,14 +216,23 @@ class RenderJob:
         return template_folder(self.cache, key).is_dir()
 
     def prepare_template(self, timeline: Timeline) -> AbstractContextManager[Template]:
-        def on_pictures(done: int, total: int) -> None:
-            self.reporter.report_tracked(done, total)
+        needed, tracker = shown_pictures(timeline), self.engine.tracker
+        shared = share_tracking(self.render, self.inputs, self.reader, needed, tracker, self.watch)
 
+        def on_pictures(done: int, total: int) -> None:
+            if shared is None:
+                self.reporter.report_tracked(done, total)
+            else:
+                pieces = len(shared.finished), len(shared.plan)
+                self.reporter.report_tracked(done, total, *pieces)
+
+        if shared is not None:
+            shared.on_pictures = on_pictures
         return staged_template(
             self.reader,
             self.inputs.video_sha256,
-            shown_pictures(timeline),
-            self.engine.tracker,
+            needed,
+            tracker if shared is None else shared.samples,
             self.cache,
             on_pictures,
             self.watch.is_proven,
@@ -337,8 +335,3 @@ class RenderJob:
             report=str(report),
             strip=str(appraisal.strip) if appraisal.strip else None,
         )
-
-
-def shown_pictures(timeline: Timeline) -> int:
-    """Return how many pictures of the video a job shows, up to the last one of them."""
-    return int(timeline.source_indices.max()) + 1

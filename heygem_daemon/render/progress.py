@@ -92,9 +92,19 @@ class ProgressReporter:
             yield item
             self.step()
 
-    def report_tracked(self, done: int, total: int) -> None:
-        """Report that ``done`` of ``total`` pictures have been tracked."""
-        self.report(Progress(job_id=self._job_id, stage="track", frames=done, total_frames=total))
+    def report_tracked(self, done: int, total: int, pieces: int = 0, all_pieces: int = 0) -> None:
+        """Report that ``done`` of ``total`` pictures have been tracked. ``pieces``: how many of
+        ``all_pieces`` are; 0 of 0: others cannot help."""
+        self.report(
+            Progress(
+                job_id=self._job_id,
+                stage="track",
+                frames=done,
+                total_frames=total,
+                pieces=pieces,
+                all_pieces=all_pieces,
+            )
+        )
 
     def report_joined(self, done: int, total: int) -> None:
         """Report that ``done`` of ``total`` output pictures have been joined with the sound."""

@@ -21,6 +21,8 @@ from heygem_daemon.config.choices import FaceChoice
 from heygem_daemon.engines.base import Template
 from heygem_daemon.errors import BadInput
 from heygem_daemon.face.tracking.mouth import mouth_surroundings
+from heygem_daemon.face.tracking.multi_face import OnFace
+from heygem_daemon.face.tracking.smoothing import FaceSample
 from heygem_daemon.face.tracking.track import Track
 from heygem_daemon.face.tracking.tracker import FaceTracker
 from heygem_daemon.media.kept_crops import Corners, KeptCrops
@@ -44,6 +46,8 @@ LANDMARKS = 478
 
 OnPictures = Callable[[int, int], None]
 """``on_pictures(done, total)``."""
+Follow = Callable[[Path, OnFace], Iterator[FaceSample]]
+"""Returns the samples of the video: see ``SharedTracking.samples``."""
 
 _LANDMARKS = "landmarks.npy"
 _COLUMNS = {"present": np.bool_, "score": np.float32, "trouble": np.uint8, "person": np.int16}
@@ -100,7 +104,7 @@ def staged_template(
     reader: VideoReader,
     video_sha256: str,
     needed_pictures: int,
-    tracker: FaceTracker,
+    tracker: FaceTracker | Follow,
     cache: Path,
     on_pictures: OnPictures,
     is_proven: Callable[[], bool],
@@ -114,8 +118,9 @@ def staged_template(
     ``video_sha256``: hash of the video file. ``needed_pictures``: how many of its pictures the job
     shows. ``face``: which of its faces speaks. ``on_pictures(done, total)`` is called as tracking
     goes on. Memory does not grow with the video's length: landmarks are written to a
-    memory-mapped file. Raises BadInput where ``face`` is a number and the video never shows that
-    many faces.
+    memory-mapped file. ``tracker``: what follows the face, alone or with other workers; these call
+    ``on_pictures`` themselves. Raises BadInput where ``face`` is a number and the video never shows
+    that many faces.
     """
     count = pictures_to_track(reader.frame_count, needed_pictures, reader.info.fps)
     key = template_key(reader, video_sha256, needed_pictures, face)
@@ -165,7 +170,7 @@ class _TemplateTracker:
 
     reader: VideoReader
     count: int
-    tracker: FaceTracker
+    tracker: FaceTracker | Follow
     face: FaceChoice
     on_pictures: OnPictures
     mouths: KeptCrops
@@ -181,23 +186,29 @@ class _TemplateTracker:
         columns: dict[str, NDArray[Any]] = {
             name: np.zeros(self.count, kind) for name, kind in _COLUMNS.items()
         }
-        stored = self.reader.read_range(0, self.count)
-        shown = in_shown_pixels(stored, self.reader.info.sample_aspect)
-        with Prefetcher(shown, PREFETCHED_PICTURES) as pictures:
-            samples = self.tracker.follow(
-                self._report_pictures(pictures), self.face, folder, self._keep_mouth
-            )
-            for number, sample in enumerate(samples):
-                self.reader.guard.step()
-                landmarks[number] = sample.landmarks
-                for name, column in columns.items():
-                    column[number] = getattr(sample, name)
-                max_faces = max(max_faces, sample.face_count)
+        for number, sample in enumerate(self._follow(folder)):
+            self.reader.guard.step()
+            landmarks[number] = sample.landmarks
+            for name, column in columns.items():
+                column[number] = getattr(sample, name)
+            max_faces = max(max_faces, sample.face_count)
+        self.on_pictures(self.count, self.count)
         require_face(self.face, max_faces)
         landmarks.flush()
         del landmarks
         for name, column in columns.items():
             np.save(folder / f"{name}.npy", column)
+
+    def _follow(self, folder: Path) -> Iterator[FaceSample]:
+        if not isinstance(self.tracker, FaceTracker):
+            yield from self.tracker(folder, self._keep_mouth)
+            return
+        stored = self.reader.read_range(0, self.count)
+        shown = in_shown_pixels(stored, self.reader.info.sample_aspect)
+        with Prefetcher(shown, PREFETCHED_PICTURES) as pictures:
+            yield from self.tracker.follow(
+                self._report_pictures(pictures), self.face, folder, self._keep_mouth
+            )
 
     def _keep_mouth(self, picture: Picture, landmarks: NDArray[np.float32]) -> None:
         self.mouths.add(picture, Corners(*mouth_surroundings(landmarks)))
@@ -207,7 +218,6 @@ class _TemplateTracker:
         for number, picture in enumerate(pictures):
             self.on_pictures(number, self.count)
             yield picture
-        self.on_pictures(self.count, self.count)
 
 
 def require_face(face: FaceChoice, max_faces: int) -> None:

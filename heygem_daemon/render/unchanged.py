@@ -56,6 +56,14 @@ class InputWatch:
             self._before = [_strict_version(file) for file in self._files]
             time.sleep(TICK_SECONDS)
 
+    @property
+    def version(self) -> str | None:
+        """What the files' versions are at ``begin``, the same on all machines; None: not known.
+
+        Without the number of the device, which each machine has its own of.
+        """
+        return None if None in self._before else repr([each[1:] for each in self._before if each])
+
     def is_proven(self) -> bool:
         """Return whether no file changed since ``begin``; False where that cannot be told."""
         return None not in self._before and self._before == [

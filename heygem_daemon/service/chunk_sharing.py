@@ -1,9 +1,10 @@
-"""Lets idle workers of the CPU draw chunks of a running job, while nothing else wants them.
+"""Lets idle workers of the CPU help with a running job, while nothing else wants them: they track
+pieces of its video, and draw chunks of it.
 
-Such a worker is an assistant, on this machine or another one. It draws chunks into a folder of its
-own; what it has finished is moved into the workspace of the job, whose own worker takes it as what
-an earlier attempt has drawn. It decides nothing about the job: whatever becomes of it, the job's
-worker draws what is missing.
+Such a worker is an assistant, on this machine or another one. It works in a folder of its own; what
+it has finished is moved into the workspace of the job, whose own worker takes it as what an earlier
+attempt has made. It decides nothing about the job: whatever becomes of it, the job's worker makes
+what is missing.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from heygem_daemon.config.settings import Settings
 from heygem_daemon.errors import EnvironmentFault
-from heygem_daemon.events.jobs import ChunksShared, SharingEnded
+from heygem_daemon.events.jobs import ChunksShared, SharingEnded, TrackingShared, TrackingShareEnded
 from heygem_daemon.gpu.occupancy import WorkerOccupancy
 from heygem_daemon.gpu.placement import DeviceChoice, Placed
 from heygem_daemon.protocol import Assisted, Deferred, Progress
@@ -32,6 +33,7 @@ from heygem_daemon.service.running_jobs import (
     job_logger,
 )
 from heygem_daemon.service.runtime import Clock
+from heygem_daemon.service.whole_job import left_by_speed
 from heygem_daemon.spool.assistants import AssistantFolders
 from heygem_daemon.spool.job import Job
 from heygem_daemon.worker.executor import Executor, WorkerDied, WorkerEvent
@@ -44,17 +46,19 @@ STOP_SECONDS = 20.0
 
 @dataclass(slots=True)
 class Assistant:
-    """A worker that draws chunks of a job."""
+    """A worker that helps with a job."""
 
     id: str
     """What the executor calls its job."""
     job: Job
-    """The job whose chunks it draws."""
+    """The job that it helps with."""
     device: DeviceChoice
     folder: Path
-    """In the job's workspace; it draws nowhere else."""
-    chunk: int = 0
-    """Number of the chunk that it draws, from 1; 0 before the first."""
+    """In the job's workspace; it writes nowhere else."""
+    stage: str
+    """The stage in which it helps."""
+    at: tuple[int, int] = (0, 0)
+    """The chunk that it draws, from 1, and how many pieces it has tracked."""
     stopping_since: float | None = None
     """Monotonic time at which it was asked to stop; None: it was not."""
 
@@ -85,17 +89,18 @@ class ChunkSharing:
         self._assistants: dict[str, Assistant] = {}
         self._left: list[Path] = []
         """The folders of ended assistants that could not be taken from them yet."""
-        self._barred: set[tuple[str, str]] = set()
-        """Running jobs, by id, and the nodes that give them no assistant any more."""
+        self._barred: set[tuple[str, str, str]] = set()
+        """Running jobs, by id, the nodes that give them no assistant any more, and in which
+        stage."""
         self._losses: set[tuple[str, str]] = set()
-        """The same, with the nodes that were lost once while they gave one."""
+        """Running jobs, and the nodes that were lost once while they gave them one."""
 
     def apply(self, settings: Settings) -> None:
         """Follow changed settings."""
         self._settings = settings
 
     def assistants_of(self, job_id: str) -> list[Assistant]:
-        """Return the workers that draw chunks of a job, also those that were asked to stop."""
+        """Return the workers that help with a job, also those that were asked to stop."""
         return [each for each in self._assistants.values() if each.job.id == job_id]
 
     def note(self, event: WorkerEvent, running: Collection[str]) -> None:
@@ -134,8 +139,8 @@ class ChunkSharing:
     def _start_missing(self, running: RunningJob, rss_by_worker: dict[int, int]) -> None:
         for _ in range(self._missing_assistants(running)):
             workers = self._executor.occupancies()
-            device = self._find_place(running.job, workers, rss_by_worker)
-            if device is None or not self._start(running.job, device, workers):
+            device = self._find_place(running, workers, rss_by_worker)
+            if device is None or not self._start(running, device, workers):
                 return
 
     def _wants_a_place(self, queued: QueuedJob) -> bool:
@@ -144,30 +149,37 @@ class ChunkSharing:
         return is_due and queued.waits_for != "disk" and not self._rest.is_resting(queued.folder)
 
     def _missing_assistants(self, running: RunningJob) -> int:
-        """Return how many more workers could draw a chunk of a job each."""
+        """Return how many more workers could take a piece or a chunk of a job each."""
         is_stopping = running.is_pausing or running.cancelled_by is not None
         if running.device.uuid is not None or is_stopping:
             return 0
-        return chunks_to_share(running.progress) - len(self.assistants_of(running.job.id))
+        in_stage = self._clock.monotonic() - running.stage_began_at
+        parts = chunks_to_share(running.progress) + pieces_to_share(running.progress, in_stage)
+        return parts - len(self.assistants_of(running.job.id))
 
     def _find_place(
-        self, job: Job, workers: tuple[WorkerOccupancy, ...], rss_by_worker: dict[int, int]
+        self, running: RunningJob, workers: tuple[WorkerOccupancy, ...], rss: dict[int, int]
     ) -> DeviceChoice | None:
-        """Return a slot of a CPU that is free, with memory, for an assistant of a job."""
-        engine = job.journal.options.engine
-        barred = {node for job_id, node in self._barred if job_id == job.id}
+        """Return a slot of a CPU that is free, with memory, for an assistant of a job. ``rss``:
+        the resident memory of each worker in bytes."""
+        engine = running.job.journal.options.engine
+        place = running.job.id, stage_of(running)
+        barred = {node for job_id, node, stage in self._barred if (job_id, stage) == place}
         placed = self._devices.place_beside(engine, workers, barred)
         if isinstance(placed, Placed) and not placed.device.node:
             request = build_placement_request(self._settings, engine)
-            share, held = build_memory_shares(request, placed.device, workers, rss_by_worker)
+            share, held = build_memory_shares(request, placed.device, workers, rss)
             if self._memory.shortage_beside(share, held) is not None:
                 placed = self._devices.place_beside(engine, workers, barred | {""})
         if not isinstance(placed, Placed) or placed.device.uuid is not None:
             return None
         return placed.device
 
-    def _start(self, job: Job, device: DeviceChoice, workers: Sequence[WorkerOccupancy]) -> bool:
+    def _start(
+        self, running: RunningJob, device: DeviceChoice, workers: Sequence[WorkerOccupancy]
+    ) -> bool:
         """Start an assistant; return whether it was started."""
+        job, stage = running.job, stage_of(running)
         busy = sum(not each.idle for each in workers if each.node == device.node)
         order = build_render(job, self._settings, self._devices.share_on(device, busy + 1))
         assistant_id = f"{job.id}+{next(self._numbers)}"
@@ -179,19 +191,21 @@ class ChunkSharing:
         try:
             self._executor.submit(device, order)
         except OSError:
-            self._barred.add((job.id, device.node))
+            self._barred.add((job.id, device.node, stage))
             self._close(folder)
             return False
-        self._assistants[assistant_id] = Assistant(assistant_id, job, device, folder)
-        ChunksShared(device.label).log(job_logger(job))
+        self._assistants[assistant_id] = Assistant(assistant_id, job, device, folder, stage)
+        event = TrackingShared if stage == "track" else ChunksShared
+        event(device.label).log(job_logger(job))
         return True
 
     def _take_finished(self, assistant: Assistant, progress: Progress) -> None:
-        """Take the chunks of an assistant that has begun another one."""
-        if progress.chunk != assistant.chunk:
-            assistant.chunk = progress.chunk
+        """Take what an assistant has finished, where that is more."""
+        at = progress.chunk, progress.pieces
+        if at != assistant.at:
+            assistant.at = at
             with suppress(EnvironmentFault, OSError):  # it is taken at the end
-                self._folders.take_chunks(assistant.folder)
+                self._folders.take_finished(assistant.folder)
 
     def _end(self, assistant: Assistant, event: WorkerEvent, is_running: bool) -> None:
         """Note that an assistant has ended. ``is_running``: whether its job has not."""
@@ -203,11 +217,12 @@ class ChunkSharing:
         if is_lost and place not in self._losses:
             self._losses.add(place)  # when the node is back, it may help again
         elif assistant.stopping_since is None:
-            # It found nothing to draw any more, or it failed: another would do the same.
-            self._barred.add(place)
+            # It found nothing to do any more, or it failed: another would do the same.
+            self._barred.add((*place, assistant.stage))
         fault = _fault(event)
         if fault is not None and (isinstance(event.message, WorkerDied) or is_running):
-            SharingEnded(assistant.device.label, fault).log(job_logger(assistant.job))
+            ended = TrackingShareEnded if assistant.stage == "track" else SharingEnded
+            ended(assistant.device.label, fault).log(job_logger(assistant.job))
 
     def _dismiss(self, assistant: Assistant) -> None:
         """Stop an assistant whose job has ended, and let it write nothing more for it."""
@@ -215,7 +230,7 @@ class ChunkSharing:
         self._close(assistant.folder)
 
     def _close(self, folder: Path) -> None:
-        """Take the chunks and the folder of an assistant, now or later."""
+        """Take what is finished and the folder of an assistant, now or later."""
         try:
             self._folders.close(folder)
         except (EnvironmentFault, OSError):
@@ -241,6 +256,22 @@ def chunks_to_share(progress: Progress | None) -> int:
     frames_left = progress.total_frames - progress.frames
     chunk_frames = -(-progress.total_frames // progress.chunks)
     return max(0, frames_left // chunk_frames - 1)
+
+
+def pieces_to_share(progress: Progress | None, in_stage: float) -> int:
+    """Return how many pieces of its video others could track, beside the one that the job's worker
+    tracks; 0: none, or it is not worth it. ``in_stage``: for how many seconds it tracks."""
+    if progress is None or progress.stage != "track" or progress.all_pieces < 2:
+        return 0
+    left = left_by_speed(progress, in_stage)
+    if left is None or left < LEAST_SECONDS:
+        return 0
+    return max(0, progress.all_pieces - progress.pieces - 1)
+
+
+def stage_of(running: RunningJob) -> str:
+    """Return the stage of a job; '' before the first."""
+    return running.progress.stage if running.progress else ""
 
 
 def _fault(event: WorkerEvent) -> str | None:

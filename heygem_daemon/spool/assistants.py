@@ -1,9 +1,9 @@
-"""The folders in which other workers draw chunks of a job, also those of other machines.
+"""The folders in which other workers help with a job, also those of other machines.
 
-An assistant draws only into its own folder, in the job's workspace; beside it, it makes files that
-claim chunks. What it has finished is moved to the workspace from here. Its folder is its
-permission: when the assistant ends, or nobody knows what it does, the folder goes in one rename,
-and what it draws later belongs to no job.
+An assistant writes only into its own folder, in the job's workspace; beside it, it makes files that
+claim chunks, or pieces of the video. What it has finished is moved to the workspace from here. Its
+folder is its permission: when the assistant ends, or nobody knows what it does, the folder goes in
+one rename, and what it makes later belongs to no job.
 """
 
 import secrets
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from heygem_daemon.spool.access import SpoolAccess
 from heygem_daemon.spool.files import FileOperations, is_file, is_folder
-from heygem_daemon.spool.job import ASSISTANT_PREFIX, SEGMENT, Job
+from heygem_daemon.spool.job import ASSISTANT_PREFIX, SEGMENT, TRACK_PIECE, Job
 from heygem_daemon.system import paths
 
 GONE_PREFIX = "gone-"
@@ -31,14 +31,14 @@ class AssistantFolders:
             self._access.files.make_folder(folder)
         return folder
 
-    def take_chunks(self, folder: Path) -> None:
-        """Move the finished chunks of an assistant to the workspace."""
+    def take_finished(self, folder: Path) -> None:
+        """Move what an assistant has finished to the workspace."""
         with self._access.guard():
-            _take_chunks(self._access.files, folder)
+            _take_finished(self._access.files, folder)
 
     def close(self, folder: Path) -> None:
-        """Take the finished chunks of an assistant, and its folder: it can write nothing more for
-        the job."""
+        """Take what an assistant has finished, and its folder: it can write nothing more for the
+        job."""
         with self._access.guard():
             close_folder(self._access.files, folder)
 
@@ -52,19 +52,20 @@ def close_folders(files: FileOperations, workspace: Path) -> None:
 
 
 def close_folder(files: FileOperations, folder: Path) -> None:
-    """Take the chunks and the folder of an assistant. Raises OSError where it could still write
-    there; a folder that has gone with its job is no error."""
+    """Take what is finished and the folder of an assistant. Raises OSError where it could still
+    write there; a folder that has gone with its job is no error."""
     if not is_folder(folder):
         return
-    _take_chunks(files, folder)
+    _take_finished(files, folder)
     gone = folder.with_name(folder.name.replace(ASSISTANT_PREFIX, GONE_PREFIX))
     files.move(folder, gone)
     with suppress(OSError):  # what is still written there goes with the job
         files.remove_tree(gone)
 
 
-def _take_chunks(files: FileOperations, folder: Path) -> None:
+def _take_finished(files: FileOperations, folder: Path) -> None:
     for name in sorted(paths.names_in(folder)):
-        if SEGMENT.fullmatch(name) and is_file(folder / name):
-            with suppress(FileExistsError):  # the job's own worker has drawn it too
+        is_finished = SEGMENT.fullmatch(name) or TRACK_PIECE.fullmatch(name)
+        if is_finished and is_file(folder / name):
+            with suppress(FileExistsError):  # the job's own worker has made it too
                 files.move(folder / name, folder.parent / name)

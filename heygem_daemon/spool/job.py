@@ -22,11 +22,13 @@ WORKSPACE_FOLDER = "work"
 LEASE_PREFIX = "lease-"
 """Of a folder in it, the workspace of a job after an attempt on a node of the cluster."""
 ASSISTANT_PREFIX = "assistant-"
-"""Of a folder in a workspace, in which another worker draws chunks of the job."""
+"""Of a folder in a workspace, in which another worker helps with the job."""
 MEDIA_FOLDER = "media"
 """Folder of a batch that holds its media files, which the members share."""
 SEGMENT = re.compile(r"segment-\d+[ab]*\.[a-z0-9]+")
 """The name of the file of a finished chunk, or of a piece of one, in a job's workspace."""
+TRACK_PIECE = re.compile(r"track-[0-9a-f]{16}-\d{5}\.faces")
+"""The name of the file of a piece of the job's video in which faces were followed."""
 STAGE_FOLDER = "publish"
 """Folder of a job for the files that are about to be moved to the outbox."""
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from heygem_daemon.spool.assistants import close_folders
 from heygem_daemon.spool.files import FileOperations, is_folder
-from heygem_daemon.spool.job import LEASE_PREFIX, SEGMENT, WORKSPACE_FOLDER, Job
+from heygem_daemon.spool.job import LEASE_PREFIX, SEGMENT, TRACK_PIECE, WORKSPACE_FOLDER, Job
 from heygem_daemon.system import paths
 
-_KEPT = re.compile(rf"{SEGMENT.pattern}|plan\.json|sound\.m4a")
-"""The files that a later attempt uses: chunks, what they belong to, and the encoded sound."""
+_KEPT = re.compile(rf"{SEGMENT.pattern}|{TRACK_PIECE.pattern}|plan\.json|sound\.m4a")
+"""The files that a later attempt uses: chunks, what they belong to, pieces of the video in which
+faces were followed, and the encoded sound."""
 
 
 def lease_anew(files: FileOperations, job: Job, node: str) -> Job:

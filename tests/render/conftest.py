@@ -38,7 +38,10 @@ FACE = np.random.default_rng(1).normal((40, 32, 0), (7, 7, 4), (478, 3)).astype(
 
 
 class FakeTracker(FaceTracker):
-    """Finds ``FACE`` in every picture except those with an index in ``absent``."""
+    """Finds ``FACE`` in every picture except those with an index in ``absent``. It has no pieces
+    that others could track."""
+
+    piece_pictures = 1 << 30
 
     def __init__(self, absent: frozenset[int] = frozenset()) -> None:
         self.absent = absent

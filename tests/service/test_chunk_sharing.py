@@ -1,9 +1,11 @@
-"""Idle workers of the CPU draw chunks of a long job, and make room for other jobs."""
+"""Idle workers of the CPU help with a long job, and make room for other jobs."""
+
+from pathlib import Path
 
 import pytest
 
 from heygem_daemon.protocol import Assisted, Crashed, FromWorker, Progress, Refused, Render
-from heygem_daemon.service.chunk_sharing import chunks_to_share
+from heygem_daemon.service.chunk_sharing import chunks_to_share, pieces_to_share
 from heygem_daemon.service.loop import Service
 from heygem_daemon.worker.executor import WorkerDied
 from tests.fakes.executor import keep_running, rendered
@@ -19,6 +21,14 @@ def drawing(job_id: str, frames: int = 100, chunks: int = 10, fps: float = 10.0)
     return Progress(
         job_id=job_id, stage="render", chunk=1, chunks=chunks, frames=frames, total_frames=1000,
         fps=fps,
+    )  # fmt: skip
+
+
+def tracking(job_id: str, pieces: int = 1, frames: int = 100, all_pieces: int = 8) -> Progress:
+    """A job that tracks a video of 1000 pictures."""
+    return Progress(
+        job_id=job_id, stage="track", frames=frames, total_frames=1000, pieces=pieces,
+        all_pieces=all_pieces,
     )  # fmt: skip
 
 
@@ -166,3 +176,84 @@ def test_a_job_that_ends_soon_or_has_not_begun_is_not_shared() -> None:
     assert chunks_to_share(drawing("1", chunks=1)) == 0
     assert chunks_to_share(Progress(job_id="1", stage="join")) == 0
     assert chunks_to_share(None) == 0
+
+
+@pytest.fixture
+def tracked(cpu: ServiceHarness) -> Service:
+    """A service with a job whose video two idle workers track too."""
+    service = cpu.service()
+    drop(cpu, "long")
+    cpu.run_rounds(service, 8)
+    job_id = owner_of_chunks(cpu).job_id
+    cpu.executor.emit_for_job(job_id, tracking(job_id, 0, 0))
+    cpu.run_rounds(service, 12)
+    assert assistants(cpu) == [], "nobody knows how long it takes"
+    cpu.executor.emit_for_job(job_id, tracking(job_id))
+    cpu.run_rounds(service, 8)
+    assert len(assistants(cpu)) == 2
+    return service
+
+
+def test_idle_workers_track_a_long_video_too(cpu: ServiceHarness, tracked: Service) -> None:
+    assert at_work(cpu) == {"long": "CPU, workers 1, 2, 3"}
+    assert cpu.logged("CPU, worker 2 follows its face too") == 1
+    assert cpu.logged("draws chunks of it too") == 0
+
+
+def test_a_piece_is_taken_as_soon_as_it_is_finished(cpu: ServiceHarness, tracked: Service) -> None:
+    first, _ = assistants(cpu)
+    name = f"track-{16 * 'a'}-00007.faces"
+    (Path(first.assistant) / name).write_bytes(b"piece")
+    cpu.executor.emit_for_job(first.job_id, tracking(first.job_id, 1))
+    cpu.run_rounds(tracked, 4)
+    assert (Path(first.workspace) / name).read_bytes() == b"piece"
+
+
+def test_those_who_have_tracked_draw_later(cpu: ServiceHarness, tracked: Service) -> None:
+    for each in assistants(cpu):
+        cpu.executor.emit_for_job(each.job_id, Assisted(job_id=each.job_id, chunks=0, pieces=3))
+    cpu.run_rounds(tracked, 8)
+    assert assistants(cpu) == [], "there is no piece left"
+    job_id = owner_of_chunks(cpu).job_id
+    cpu.executor.emit_for_job(job_id, drawing(job_id))
+    cpu.run_rounds(tracked, 8)
+    assert len(assistants(cpu)) == 2
+    assert cpu.logged("draws chunks of it too") == 2
+
+
+def test_trackers_make_room_for_another_job_and_a_cancelled_job_has_none(
+    cpu: ServiceHarness, tracked: Service
+) -> None:
+    drop(cpu, "next")
+    cpu.run_rounds(tracked, 12)
+    assert at_work(cpu).keys() == {"long", "next"}
+    assert len(assistants(cpu)) == 1
+    finish(cpu, owner_of_chunks(cpu).job_id)
+    cpu.run_rounds(tracked, 8)
+    assert assistants(cpu) == []
+
+
+def test_the_death_of_a_tracker_changes_nothing_for_the_job(
+    cpu: ServiceHarness, tracked: Service
+) -> None:
+    first = assistants(cpu)[0]
+    died = WorkerDied("was killed by signal 11 (SIGSEGV)", first.job_id)
+    cpu.executor.emit_for_job(first.job_id, died)
+    cpu.run_rounds(tracked, 12)
+    assert not Path(first.assistant).exists(), "its claims count no more"
+    assert cpu.logged("follows its face no more") == 1
+    (job,) = cpu.status().jobs
+    assert (job.state, job.attempt) == ("running", 1)
+
+
+def test_a_piece_each_is_left_for_trackers() -> None:
+    assert pieces_to_share(tracking("1"), 10.0) == 6, "one is the worker's own"
+    assert pieces_to_share(tracking("1", pieces=7), 10.0) == 0
+
+
+def test_a_video_that_is_tracked_soon_or_in_one_piece_is_not_shared() -> None:
+    assert pieces_to_share(tracking("1"), 1.0) == 0
+    assert pieces_to_share(tracking("1", frames=0), 10.0) == 0, "nobody knows how long it takes"
+    assert pieces_to_share(tracking("1", 0, 100, 0), 10.0) == 0
+    assert pieces_to_share(drawing("1"), 10.0) == 0
+    assert pieces_to_share(None, 10.0) == 0

@@ -25,14 +25,16 @@ def test_each_assistant_has_a_folder_that_no_other_had(spool: Spool, job: Job) -
     assert {each.parent for each in folders} == {job.workspace}
 
 
-def test_only_finished_chunks_are_taken(spool: Spool, job: Job, tmp_path: Path) -> None:
+def test_only_finished_chunks_and_pieces_are_taken(spool: Spool, job: Job, tmp_path: Path) -> None:
     folder = spool.assistants.open(job)
+    piece = f"track-{16 * 'a'}-00007.faces"
     fill(folder, "segment-00001.mp4", ".segment-00002.draft.mp4", "plan.json", "result.mp4")
+    fill(folder, piece, f".{piece}", "track-00001.faces", f"tracking-{16 * 'a'}")
     (folder / "segment-00003.mp4").symlink_to(tmp_path)
     (folder / "segment-00004.mp4").mkdir()
-    spool.assistants.take_chunks(folder)
-    taken = [path.name for path in job.workspace.iterdir() if path != folder]
-    assert taken == ["segment-00001.mp4"]
+    spool.assistants.take_finished(folder)
+    taken = {path.name for path in job.workspace.iterdir() if path != folder}
+    assert taken == {"segment-00001.mp4", piece}
 
 
 def test_a_chunk_that_is_there_is_not_replaced(spool: Spool, job: Job) -> None:

@@ -8,11 +8,13 @@ from heygem_daemon.spool.job import Job
 from heygem_daemon.spool.spool import Spool
 from tests.spool.conftest import Publish, Take
 
+PIECE = f"track-{16 * 'a'}-00007.faces"
+
 
 def on_node(spool: Spool, job: Job) -> Job:
     """Begin an attempt on a node, which finishes a chunk and leaves another one half done."""
     job = spool.begin_attempt(job, "anna")
-    for name in ("segment-00000.mp4", "segment-00001.mp4.part", "plan.json", "lock-00001"):
+    for name in ("segment-00000.mp4", "segment-00001.mp4.part", "plan.json", "lock-00001", PIECE):
         (job.workspace / name).write_bytes(name.encode())
     (job.workspace / "scratch").mkdir()
     return job
@@ -36,7 +38,7 @@ def test_chunks_move_to_a_new_workspace_and_nothing_else_does(spool: Spool, take
     assert after.journal.lease == 1
     assert after.journal.node == ""
     kept = sorted(path.name for path in after.workspace.iterdir())
-    assert kept == ["plan.json", "segment-00000.mp4"]
+    assert kept == ["plan.json", "segment-00000.mp4", PIECE]
     assert [path.name for path in before.workspace.iterdir()] == [after.workspace.name]
     assert after.journal.chunks == 1
 

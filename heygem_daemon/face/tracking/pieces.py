@@ -5,7 +5,7 @@ begins like a shot: faces are detected. Each face of the piece before is followe
 found there, too: these pictures are its tail, by which ``face.tracking.joining`` knows it again.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from heygem_daemon.face.tracking.multi_face import FaceLane, MultiFaceTracker, is_one_face
@@ -99,7 +99,7 @@ class PieceTracker:
     _goes_on: bool = True
     """Whether the current piece is wanted."""
 
-    def track(self, blocks: Iterable[ShotBlock]) -> Iterator[TrackedPiece]:
+    def track(self, blocks: Iterable[ShotBlock]) -> Generator[TrackedPiece, None, None]:
         """Yield the pieces of ``blocks``, each when it is complete and until the next is asked
         for."""
         try:

@@ -1,6 +1,6 @@
 """The face tracker: follows the face that speaks through the pictures of a video."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -144,7 +144,7 @@ class FaceTracker:
         on_face: OnFace | None = None,
         first_piece: int = 0,
         is_wanted: Callable[[int], bool] = lambda _number: True,
-    ) -> Iterator[TrackedPiece]:
+    ) -> Generator[TrackedPiece, None, None]:
         """Yield the pieces that begin with ``pictures``, each until the next one is asked for.
 
         ``first_piece``: the number of the first. ``is_wanted(number)`` is asked before each other
