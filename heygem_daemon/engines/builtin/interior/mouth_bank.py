@@ -27,7 +27,7 @@ from heygem_daemon.media.picture import Picture
 from heygem_daemon.media.shown_pixels import in_shown_pixels
 from heygem_daemon.media.video_reader import VideoReader
 
-BANK_FILE = "builtin-mouths-v5.safetensors"
+BANK_FILE = "builtin-mouths-v6.safetensors"
 PATCH_LIMIT, PATCH_LIMIT_BYTES = 200, 64 << 20
 """Maximum number of patches and of bytes in memory: large patches are fewer."""
 YAW_LIMIT = 30.0
@@ -189,13 +189,15 @@ def measure_edges(patch: NDArray[np.uint8]) -> float:
 def relative_sharpness(edges: Floats, apertures: Floats) -> Floats:
     """Return how much sharper mouths with ``edges`` (N,) are than usual ones as wide open.
 
-    ``edges``: as from ``measure_edges``; the result is the difference of these logarithms. Teeth
-    have edges, and so the more of them the wider a mouth is open.
+    ``edges``: as from ``measure_edges``; the result is the difference of these logarithms to that
+    of the mean energy, which a few sharp pictures raise above most others. Teeth have edges, and so
+    the more of them the wider a mouth is open.
     """
     opening = np.sqrt(apertures + OPENING_OFFSET)
     opening -= opening.mean()
     slope = (opening * edges).sum() / max(float(np.square(opening).sum()), 1e-6)
-    sharpness: Floats = (edges - edges.mean() - slope * opening).astype(np.float32)
+    excess = edges - edges.mean() - slope * opening
+    sharpness: Floats = (excess - np.log(np.exp(excess).mean())).astype(np.float32)
     return sharpness
 
 

@@ -89,6 +89,12 @@ def test_of_two_donors_of_the_same_shape_the_one_that_is_not_blurred_is_selected
         assert find_cheapest_donors(frames, bank).tolist() == [chosen, chosen]
 
 
+def test_a_donor_that_is_slightly_blurred_yields_to_one_of_almost_the_same_shape() -> None:
+    frames = requirements(column(0.1, 0.1), column(0, 0))
+    bank = replace(donors(column(0.1, 0.111)), sharpness=column(-0.15, 0.0))
+    assert find_cheapest_donors(frames, bank).tolist() == [1, 1]
+
+
 def test_a_head_that_is_turned_far_from_all_donors_shows_its_own_mouth() -> None:
     bank = replace(donors(column(0.1)), yaw=column(30))
     frames = requirements(column(0.1, 0.1), column(0.05, 0.05))

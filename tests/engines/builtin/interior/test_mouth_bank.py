@@ -110,6 +110,13 @@ def test_blur_lowers_the_sharpness_of_a_mouth_and_its_opening_does_not() -> None
     assert sharpness[20] < np.delete(sharpness, 20).min() - 0.3
 
 
+def test_a_mouth_with_the_mean_energy_of_all_is_as_sharp_as_usual() -> None:
+    energies = np.array([8, 10, 12, 14, 76, 24], np.float32)
+    apertures = np.full(len(energies), 0.1, np.float32)
+    sharpness = mouth_bank.relative_sharpness(np.log(energies), apertures)
+    assert sharpness.tolist() == pytest.approx(np.log(energies / 24).tolist(), abs=1e-4)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_mouths_that_are_all_alike_are_as_sharp_as_usual(count: int) -> None:
     edges, apertures = np.full(count, 4, np.float32), np.full(count, 0.1, np.float32)
