@@ -55,6 +55,7 @@ OWN_FILES = {
     "engines/shipped_weights.py:read_manifest": "weights",
     "engines/wav2lip/checkpoint.py:_read": "weights",
     "engines/wav2lip/dtype_choice.py:_read_cached": "the cache",
+    "media/aac_encoder.py:_encoder": "a codec, not a file",
     "media/audio_track.py:_encode_file": "written in the workspace",
     "media/image_files.py:write_png": "written in the workspace",
     "face/tracking/stored_pieces.py:StoredLane.read": "the workspace",
