@@ -1,5 +1,6 @@
 """Several workers track the video of one job, with the real networks."""
 
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -211,18 +212,23 @@ def test_two_assistants_never_track_the_same_piece(
     assert track_files(bench) == alone
 
 
-def test_the_next_attempt_tracks_what_is_missing(
-    bench: Bench, tracker: FaceTracker, alone: dict[str, bytes]
-) -> None:
+def stop_in_the_third_piece(bench: Bench, tracker: FaceTracker) -> None:
+    """Track two pieces, and end."""
     stop = threading.Event()
 
-    def stop_in_the_third(progress: Progress) -> None:
+    def note(progress: Progress) -> None:
         if progress.stage == "track" and progress.pieces >= 2:
             stop.set()
 
     engine, _ = engine_with(tracker)
     with pytest.raises(Interrupted):
-        render(bench, engine, stop_in_the_third, stop.is_set)
+        render(bench, engine, note, stop.is_set)
+
+
+def test_the_next_attempt_tracks_what_is_missing(
+    bench: Bench, tracker: FaceTracker, alone: dict[str, bytes]
+) -> None:
+    stop_in_the_third_piece(bench, tracker)
     kept = len(list((bench.folder / "work").glob("track-*")))
     assert kept >= 2
     engine, pieces = engine_with(tracker)
@@ -234,18 +240,10 @@ def test_the_next_attempt_tracks_what_is_missing(
 def test_pieces_of_a_video_that_was_changed_meanwhile_are_not_used(
     bench: Bench, tracker: FaceTracker
 ) -> None:
-    stop = threading.Event()
-
-    def stop_in_the_third(progress: Progress) -> None:
-        if progress.stage == "track" and progress.pieces >= 2:
-            stop.set()
-
-    engine, _ = engine_with(tracker)
-    with pytest.raises(Interrupted):
-        render(bench, engine, stop_in_the_third, stop.is_set)
+    stop_in_the_third_piece(bench, tracker)
     times = bench.video.stat()
     bench.video.touch()
-    shutil.os.utime(bench.video, ns=(times.st_atime_ns, times.st_mtime_ns))  # type: ignore[attr-defined]
+    os.utime(bench.video, ns=(times.st_atime_ns, times.st_mtime_ns))
     engine, pieces = engine_with(tracker)
     render(bench, engine)
     assert pieces == list(range(PIECES))
@@ -294,8 +292,8 @@ def test_a_piece_whose_assistant_hangs_is_tracked_again(
         source = offer.name.removeprefix("tracking-")
         assert claim_chunk(TrackPiece(source, 2, 0, 0), workspace, "assistant-1")
     job.result(PATIENCE_SECONDS)
+    # In which order depends on how long the other pieces take here.
     assert sorted(pieces) == list(range(PIECES))
-    assert pieces[-1] == 2
     assert track_files(bench) == alone
 
 
