@@ -19,6 +19,10 @@ BLUR_COST = 0.9
 """Cost of a donor that has 1 / e of the usual energy of edges: a mouth that is less sharp than the
 face around it looks pasted, and one that is shown out of its order loses more by encoding. At 1.2
 lips of `phone_720x1280_no_audio` stayed apart in two of eight pictures in which they had met."""
+MOST_SHARPNESS = 0.2
+"""A donor that is sharper than usual by more than this costs as much for the rest: at rest a filmed
+face is sharper than while it moves, and such a mouth looks pasted in a face that moves. Without
+this bound published mouths of two faces had 1.25 times the edges of their own."""
 OTHER_PERSON_COST = 100.0
 """Keeps every person from getting another person's mouth."""
 SHUT_JUMP_COST, OPEN_JUMP_COST = 0.2, 1.5
@@ -189,5 +193,6 @@ def _cost(requirements: DonorRequirements, donors: Donors, frame: int) -> NDArra
     cost += OPENING_COST * np.abs(openings - wanted)
     cost[:-1] += TURN_COST * turn
     cost[:-1] += BLUR_COST * np.maximum(-donors.sharpness, 0)
+    cost[:-1] += BLUR_COST * np.maximum(donors.sharpness - MOST_SHARPNESS, 0)
     cost[:-1] += OTHER_PERSON_COST * (donors.person != requirements.person[frame])
     return cost

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from heygem_daemon.engines.builtin.interior.donor_selection import (
+    MOST_SHARPNESS,
     DonorRequirements,
     Donors,
     cross_fade,
@@ -85,6 +86,13 @@ def test_of_two_donors_of_the_same_shape_the_one_that_is_turned_less_is_selected
 def test_of_two_donors_of_the_same_shape_the_one_that_is_not_blurred_is_selected() -> None:
     frames = requirements(column(0.1, 0.1), column(0, 0))
     for sharpness, chosen in (((-0.5, 0.0), 1), ((0.0, 0.5), 0)):
+        bank = replace(donors(column(0.1, 0.1)), sharpness=column(*sharpness))
+        assert find_cheapest_donors(frames, bank).tolist() == [chosen, chosen]
+
+
+def test_of_two_donors_of_the_same_shape_the_one_that_is_not_far_too_sharp_is_selected() -> None:
+    frames = requirements(column(0.1, 0.1), column(0, 0))
+    for sharpness, chosen in (((0.7, 0.1), 1), ((MOST_SHARPNESS, 0.0), 0)):
         bank = replace(donors(column(0.1, 0.1)), sharpness=column(*sharpness))
         assert find_cheapest_donors(frames, bank).tolist() == [chosen, chosen]
 
