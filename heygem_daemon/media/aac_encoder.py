@@ -40,7 +40,7 @@ MOST_BITS_PER_BLOCK, SAMPLES_PER_BLOCK = 6144, 1024
 TRIED_WHOLE = 10
 """Seconds from the start of a sound that the trial takes."""
 TRIED_PART, TRIAL_PERIOD = 0.5, 1.5
-"""After them it takes so many seconds of every so many: it costs a third of the encoding."""
+"""After these, the trial takes 0.5 of every 1.5 seconds. It costs a third of the encoding."""
 TRIAL_END = 16 * SAMPLES_PER_BLOCK
 """Silence after the trial, which pushes all of its sound out of the encoder."""
 MOST_CORRECTION = 10 ** (1 / 20)

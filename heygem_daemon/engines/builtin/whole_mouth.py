@@ -234,7 +234,7 @@ def join_lips(sample: Callable[[int, slice], torch.Tensor], below: torch.Tensor)
     """Return what the upper lip shows where ``below`` (h, w) is 0 and the lower one where it is 1.
 
     ``sample(lip, rows)`` returns the pixels (3, h, w) of the upper lip, 0, or of the lower one, 1.
-    It is asked only for rows in which something of the lip is seen.
+    It is called only for rows that show some of that lip.
     """
     height = len(below)
     # The rows that show both lips are few, and in one piece: a line from corner to corner.

@@ -12,8 +12,8 @@ from heygem_daemon.face.tracking.multi_face import FaceLane, MultiFaceTracker, i
 from heygem_daemon.face.tracking.shots import ShotBlock
 
 MAX_TAIL_PICTURES = 72
-"""For so many pictures a face is followed into the next piece, where it is not found there: one
-that is half covered, or turned to the side, can be followed and not detected."""
+"""The most pictures through which a face is followed into the next piece until it is found there.
+A face that is half covered or turned to the side can be followed, but not detected."""
 
 
 @dataclass(slots=True)
@@ -100,8 +100,7 @@ class PieceTracker:
     """Whether the current piece is wanted."""
 
     def track(self, blocks: Iterable[ShotBlock]) -> Generator[TrackedPiece, None, None]:
-        """Yield the pieces of ``blocks``, each when it is complete and until the next is asked
-        for."""
+        """Yield each piece of ``blocks`` when it is complete. The next request closes it."""
         try:
             for block in blocks:
                 if self._current is None or block.piece != self._current.number:

@@ -145,10 +145,10 @@ class FaceTracker:
         first_piece: int = 0,
         is_wanted: Callable[[int], bool] = lambda _number: True,
     ) -> Generator[TrackedPiece, None, None]:
-        """Yield the pieces that begin with ``pictures``, each until the next one is asked for.
+        """Yield the tracked pieces of ``pictures``. The next request closes a piece.
 
-        ``first_piece``: the number of the first. ``is_wanted(number)`` is asked before each other
-        one; where it is not, the tracking ends, a few pictures later.
+        ``first_piece``: the number of the first. ``is_wanted(number)`` is called before each later
+        piece. Where it returns False, the tracking ends a few pictures later.
         """
 
         def new_tracker(counts: bool) -> MultiFaceTracker:
